@@ -68,6 +68,13 @@ void connection_gap(struct connection *c, enum direction dir, uint64_t len, cons
 /* That direction ended: end of file or shutdown. */
 void connection_end(struct connection *c, enum direction dir, const struct mark *mark);
 
+/*
+ * Time passes: now_ns is CLOCK_MONOTONIC. Needed several times a second for connections that say they wait
+ * (connection_waiting): exchanges whose pairing silence can prove.
+ */
+void connection_tick(struct connection *c, uint64_t now_ns);
+bool connection_waiting(const struct connection *c);
+
 enum verdict connection_verdict(const struct connection *c);
 enum side connection_side(const struct connection *c);
 const struct protocol *connection_protocol(const struct connection *c); /* NULL: not known */

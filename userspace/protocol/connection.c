@@ -1,0 +1,494 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * See connection.h. Per flow: bytes wait in a stream until the protocol is known, then pump() decodes
+ * message after message. Three states bound the damage of missing bytes:
+ *   skip   bytes that belong to the current message and need not be seen: a gap here costs nothing
+ *   cut    the pending bytes are all there will be: the decoder takes what it has
+ *   lost   the next message's place is unknown: resync() looks for it, answers meanwhile are only counted
+ */
+#include "userspace/protocol/connection.h"
+
+#include "userspace/base/memory.h"
+#include "userspace/protocol/detect.h"
+#include "userspace/protocol/exchange.h"
+#include "userspace/protocol/stream.h"
+
+/* A connection that showed this much and was not recognised will not be. */
+#define DETECT_TRANSFERS_MAX 64
+#define DETECT_TRANSFERS 8
+#define DETECT_BYTES 512
+#define IDLE_CALLS_MAX 4096
+
+struct half {
+	struct stream stream;
+	uint64_t skip;		   /* of the message below */
+	enum message_role role;	   /* of the message whose bytes are being skipped */
+	struct exchange *exchange; /* that it belongs to; NULL: none */
+};
+
+struct connection {
+	const struct protocol *protocol;
+	void *state;
+	enum side side;
+	enum verdict verdict;
+	uint32_t port;
+	uint32_t transfers; /* while undecided */
+	uint64_t bytes;
+	struct half half[2]; /* by direction until the protocol is known, by flow from then on */
+	struct pairing_state pairing;
+	struct connection_counters counters;
+};
+
+struct connection *connection_new(const struct connection_options *options)
+{
+	struct connection *c = memory_new(sizeof(*c));
+
+	if (!c)
+		return NULL;
+	c->side = options->side;
+	c->port = options->peer_port;
+	stream_init(&c->half[0].stream);
+	stream_init(&c->half[1].stream);
+	pairing_init(&c->pairing, options, c, &c->counters);
+	c->protocol = NULL;
+	c->pairing.protocol = options->only;
+	return c;
+}
+
+void connection_free(struct connection *c, const struct mark *mark)
+{
+	if (!c)
+		return;
+	if (c->protocol) {
+		connection_end(c, DIRECTION_IN, mark);
+		connection_end(c, DIRECTION_OUT, mark);
+		pairing_give_up(&c->pairing, mark, INCOMPLETE_UNANSWERED, false);
+		if (c->protocol->release)
+			c->protocol->release(c->state);
+	}
+	memory_free(c->state);
+	stream_release(&c->half[0].stream);
+	stream_release(&c->half[1].stream);
+	pairing_release(&c->pairing);
+	memory_free(c);
+}
+
+static enum flow flow_of(const struct connection *c, enum direction dir)
+{
+	return (dir == DIRECTION_IN) == (c->side == SIDE_SERVER) ? TO_SERVER : TO_CLIENT;
+}
+
+static void foreign(struct connection *c)
+{
+	c->verdict = VERDICT_FOREIGN;
+	if (c->protocol)
+		pairing_give_up(&c->pairing, &c->half[TO_CLIENT].stream.last, INCOMPLETE_GAP, false);
+	for (int i = 0; i < 2; i++) {
+		buf_release(&c->half[i].stream.pending);
+		c->half[i].exchange = NULL;
+	}
+}
+
+/* ---- messages ------------------------------------------------------------------------------- */
+
+static void request_progress(struct exchange *x, uint64_t len, const struct mark *last)
+{
+	x->request_bytes += len;
+	x->request_last = *last;
+}
+
+static void response_progress(struct exchange *x, uint64_t len, const struct mark *first,
+			      const struct mark *last)
+{
+	if (!x->responding) {
+		x->responding = true;
+		x->response_first = *first;
+	}
+	x->response_bytes += len;
+	x->response_last = *last;
+}
+
+static uint32_t seq_at(const struct stream *s, uint64_t position)
+{
+	/* The chunk's mark names its first byte; a message that begins inside it is further on. */
+	uint64_t begin = s->at;
+	const struct mark *mark = stream_mark(s, position);
+
+	if (!mark->seq)
+		return 0;
+	for (uint32_t i = 0; i < s->chunk_count && s->chunks[i].end <= position; i++)
+		begin = s->chunks[i].end;
+	return mark->seq + (uint32_t)(position - (begin > position ? position : begin));
+}
+
+/* The newest request: what a REQUEST_PART adds to. */
+static struct exchange *newest(struct connection *c)
+{
+	return c->pairing.open.tail;
+}
+
+static struct exchange *begin_exchange(struct connection *c, struct half *h, const struct message *m)
+{
+	struct half *answers = &c->half[TO_CLIENT];
+	struct exchange *x;
+
+	/* Answers were lost, and the client goes on: it has got them. */
+	if (answers->stream.lost && c->pairing.open.count &&
+	    answers->stream.last.time_ns >= c->pairing.open.head->request_first.time_ns) {
+		pairing_give_up(&c->pairing, &answers->stream.last, INCOMPLETE_GAP, true);
+		answers->exchange = NULL;
+		pairing_doubt(&c->pairing);
+	}
+	x = pairing_begin(&c->pairing, m, stream_mark(&h->stream, h->stream.at));
+	if (x)
+		x->request_seq = seq_at(&h->stream, h->stream.at);
+	return x;
+}
+
+/* Takes one message of `len` captured bytes (skip more to come) at the stream's position. */
+static void deliver(struct connection *c, enum flow flow, const struct message *m, size_t len, uint64_t skip)
+{
+	struct half *h = &c->half[flow];
+	struct stream *s = &h->stream;
+	struct exchange *x = NULL;
+	const struct mark *first = stream_mark(s, s->at);
+	const struct mark *last = len ? stream_mark(s, s->at + len - 1) : first;
+	bool begins = m->role == MESSAGE_REQUEST;
+
+	if (begins)
+		x = begin_exchange(c, h, m);
+	else if (m->role == MESSAGE_REQUEST_PART)
+		x = newest(c);
+	else if (m->role != MESSAGE_CONTROL)
+		x = pairing_answer(&c->pairing, m);
+	h->role = m->role;
+	h->exchange = skip ? x : NULL;
+	h->skip = skip;
+	if (!x)
+		return;
+	if (m->flags & MESSAGE_TRUNCATED)
+		x->incomplete |= INCOMPLETE_TRUNCATED;
+	if (m->role == MESSAGE_REQUEST || m->role == MESSAGE_REQUEST_PART)
+		request_progress(x, len, last);
+	else if (!(m->flags & MESSAGE_ABORTED))
+		response_progress(x, len, first, last);
+	if (c->protocol->absorb)
+		c->protocol->absorb(c->state, x, m);
+	if (begins)
+		pairing_announce(&c->pairing, x);
+	if (m->role == MESSAGE_RESPONSE && !skip) {
+		if (m->flags & MESSAGE_ABORTED && !x->responding)
+			x->response_first = x->response_last = s->last;
+		for (int i = 0; i < 2; i++)
+			if (c->half[i].exchange == x)
+				c->half[i].exchange = NULL;
+		pairing_finish(&c->pairing, x);
+	}
+}
+
+/* len bytes of the message being skipped have passed; the last of them at `last`. */
+static void skipped(struct connection *c, struct half *h, uint64_t len, const struct mark *last)
+{
+	struct exchange *x = h->exchange;
+
+	h->skip -= len;
+	if (x && (h->role == MESSAGE_REQUEST || h->role == MESSAGE_REQUEST_PART))
+		request_progress(x, len, last);
+	else if (x)
+		response_progress(x, len, last, last);
+	if (h->skip)
+		return;
+	h->exchange = NULL;
+	if (x && h->role == MESSAGE_RESPONSE)
+		pairing_finish(&c->pairing, x);
+}
+
+static void drop_bytes(struct connection *c, struct half *h, uint64_t len)
+{
+	c->counters.lost_bytes += len;
+	stream_advance(&h->stream, len);
+}
+
+static void lose(struct connection *c, enum flow flow)
+{
+	struct half *h = &c->half[flow];
+
+	if (!h->stream.lost)
+		c->counters.resyncs++;
+	h->stream.lost = true;
+	/* A request that was not seen would take the answer of the next one. */
+	if (flow == TO_SERVER)
+		pairing_doubt(&c->pairing);
+	for (struct exchange *x = c->pairing.open.head; x && flow == TO_CLIENT; x = x->next)
+		x->incomplete |= INCOMPLETE_GAP;
+}
+
+/* Looks for the next message after a loss; false: not in these bytes, all were dropped. */
+static bool resync(struct connection *c, enum flow flow, bool fresh)
+{
+	struct half *h = &c->half[flow];
+	struct bytes in = stream_bytes(&h->stream);
+	size_t at = in.len;
+
+	if (c->protocol->resync)
+		at = c->protocol->resync(c->state, flow, in);
+	else if (fresh && c->protocol->probe(flow, in) >= 50)
+		at = 0;
+	if (at >= in.len) {
+		if (c->pairing.open.head && flow == TO_CLIENT)
+			response_progress(c->pairing.open.head, 0, &h->stream.last, &h->stream.last);
+		drop_bytes(c, h, in.len);
+		return false;
+	}
+	drop_bytes(c, h, at);
+	h->stream.lost = false;
+	return true;
+}
+
+/* Decodes all that can be decoded of a flow. cut: nothing contiguous will follow the pending bytes. */
+static void pump(struct connection *c, enum flow flow, bool cut, bool fresh)
+{
+	struct half *h = &c->half[flow];
+	struct stream *s = &h->stream;
+	uint32_t idle = 0;
+
+	while (c->verdict == VERDICT_DECODED) {
+		struct input in;
+		struct message m = { 0 };
+		struct decode d;
+
+		if (h->skip && s->pending.len) {
+			uint64_t len = h->skip < s->pending.len ? h->skip : s->pending.len;
+			struct mark last = *stream_mark(s, s->at + len - 1);
+
+			stream_advance(s, len);
+			skipped(c, h, len, &last);
+		}
+		if (h->skip || (!s->pending.len && !s->ended))
+			return;
+		if (s->lost && (!s->pending.len || !resync(c, flow, fresh)))
+			return;
+		in = (struct input){ stream_bytes(s), cut || s->pending.len >= STREAM_PENDING_MAX, s->ended };
+		d = c->protocol->decode(c->state, flow, &in, &m);
+		if (d.status == DECODE_FOREIGN) {
+			foreign(c);
+			return;
+		}
+		if (d.status == DECODE_MORE && !in.cut)
+			return;
+		if (d.status != DECODE_OK || d.used > in.bytes.len) {
+			if (!in.bytes.len)
+				return;
+			/* Step over one byte, or the same place would be found again. */
+			lose(c, flow);
+			drop_bytes(c, h, 1);
+			fresh = false;
+			continue;
+		}
+		idle = d.used || d.skip ? 0 : idle + 1;
+		if (idle > IDLE_CALLS_MAX || (s->ended && !in.bytes.len && m.role == MESSAGE_CONTROL))
+			return;
+		deliver(c, flow, &m, d.used, d.skip);
+		stream_advance(s, d.used);
+	}
+}
+
+/* ---- detection ------------------------------------------------------------------------------ */
+
+static void decide(struct connection *c, struct detection found)
+{
+	struct half swap;
+	bool in_is_to_server;
+
+	c->state = memory_new(found.protocol->state_size);
+	if (!c->state) {
+		c->counters.no_memory++;
+		c->verdict = VERDICT_FOREIGN;
+		return;
+	}
+	c->protocol = c->pairing.protocol = found.protocol;
+	c->side = found.side;
+	c->verdict = VERDICT_DECODED;
+	/* Until now half[] was by direction; from now on it is by flow. */
+	in_is_to_server = flow_of(c, DIRECTION_IN) == TO_SERVER;
+	if ((DIRECTION_IN == 0) != in_is_to_server) {
+		swap = c->half[0];
+		c->half[0] = c->half[1];
+		c->half[1] = swap;
+	}
+}
+
+static struct detection look(struct connection *c, enum direction dir, struct bytes bytes)
+{
+	struct detection d = { .side = c->side };
+
+	if (!c->pairing.protocol)
+		return detect(dir, c->side, c->port, bytes);
+	/* The protocol was named: only the side is to be found. */
+	for (enum side s = SIDE_SERVER; s <= SIDE_CLIENT; s++) {
+		enum flow flow = (dir == DIRECTION_IN) == (s == SIDE_SERVER) ? TO_SERVER : TO_CLIENT;
+		int score = c->pairing.protocol->probe(flow, bytes);
+
+		if ((c->side == SIDE_UNKNOWN || s == c->side) && score > d.score)
+			d = (struct detection){ c->pairing.protocol, s, score };
+	}
+	return d;
+}
+
+static void undecided(struct connection *c, enum direction dir, struct bytes bytes, bool fresh,
+		      const struct mark *mark)
+{
+	struct half *h = &c->half[dir];
+	size_t before = h->stream.pending.len;
+	struct detection d;
+
+	if (fresh)
+		c->transfers++;
+	c->bytes += bytes.len;
+	stream_add(&h->stream, bytes, mark);
+	d = look(c, dir, stream_bytes(&h->stream));
+	if (!d.protocol && fresh && before) {
+		/* What came before may be the end of something; this transfer may begin a message. */
+		d = look(c, dir, bytes_from(stream_bytes(&h->stream), before));
+		if (d.protocol)
+			drop_bytes(c, h, before);
+	}
+	if (d.protocol) {
+		decide(c, d);
+		/* The other flow's bytes came before these. */
+		pump(c, !flow_of(c, dir), false, true);
+		pump(c, flow_of(c, dir), false, true);
+	} else if (c->transfers > DETECT_TRANSFERS_MAX ||
+		   (c->transfers > DETECT_TRANSFERS && c->bytes > DETECT_BYTES)) {
+		foreign(c);
+	}
+}
+
+/* ---- feeding -------------------------------------------------------------------------------- */
+
+void connection_data(struct connection *c, enum direction dir, struct bytes bytes, bool fresh,
+		     const struct mark *mark)
+{
+	struct half *h;
+	enum flow flow;
+
+	if (c->verdict == VERDICT_FOREIGN)
+		return;
+	if (c->verdict == VERDICT_UNDECIDED) {
+		undecided(c, dir, bytes, fresh, mark);
+		return;
+	}
+	flow = flow_of(c, dir);
+	h = &c->half[flow];
+	while (bytes.len && c->verdict == VERDICT_DECODED) {
+		size_t took = stream_add(&h->stream, bytes, mark);
+
+		bytes = bytes_from(bytes, took);
+		pump(c, flow, false, fresh && took);
+		if (!took && bytes.len) { /* memory was refused: these bytes are a gap */
+			c->counters.no_memory++;
+			connection_gap(c, dir, bytes.len, mark);
+			return;
+		}
+	}
+}
+
+void connection_gap(struct connection *c, enum direction dir, uint64_t len, const struct mark *mark)
+{
+	struct half *h;
+	enum flow flow;
+	uint64_t part;
+
+	if (c->verdict == VERDICT_FOREIGN || !len)
+		return;
+	if (c->verdict == VERDICT_UNDECIDED) {
+		/* Nothing is known yet: start over behind the gap. */
+		stream_advance(&c->half[dir].stream, c->half[dir].stream.pending.len + len);
+		return;
+	}
+	flow = flow_of(c, dir);
+	h = &c->half[flow];
+	pump(c, flow, true, false);
+	if (c->verdict != VERDICT_DECODED)
+		return;
+	if (h->stream.pending.len) {
+		lose(c, flow);
+		drop_bytes(c, h, h->stream.pending.len);
+	}
+	stream_note(&h->stream, h->stream.at + len, mark);
+	part = h->skip < len ? h->skip : len;
+	stream_advance(&h->stream, part);
+	if (part)
+		skipped(c, h, part, mark);
+	if (part == len)
+		return;
+	lose(c, flow);
+	if (c->protocol->gap)
+		c->protocol->gap(c->state, flow, len - part);
+	if (flow == TO_CLIENT && c->pairing.open.head)
+		response_progress(c->pairing.open.head, len - part, mark, mark);
+	drop_bytes(c, h, len - part);
+}
+
+void connection_end(struct connection *c, enum direction dir, const struct mark *mark)
+{
+	struct half *h;
+	enum flow flow;
+
+	if (c->verdict != VERDICT_DECODED)
+		return;
+	flow = flow_of(c, dir);
+	h = &c->half[flow];
+	if (h->stream.ended)
+		return;
+	h->stream.ended = true;
+	/* An end is no byte: a body until close ends with its last byte, whose mark is the stream's last. */
+	if (!h->stream.last.time_ns)
+		h->stream.last = *mark;
+	pump(c, flow, true, false);
+}
+
+void connection_tick(struct connection *c, uint64_t now_ns)
+{
+	pairing_tick(&c->pairing, now_ns);
+}
+
+bool connection_waiting(const struct connection *c)
+{
+	return c->pairing.held.count != 0;
+}
+
+/* ---- questions ------------------------------------------------------------------------------ */
+
+enum verdict connection_verdict(const struct connection *c)
+{
+	return c->verdict;
+}
+
+enum side connection_side(const struct connection *c)
+{
+	return c->side;
+}
+
+const struct protocol *connection_protocol(const struct connection *c)
+{
+	return c->protocol;
+}
+
+size_t connection_open_exchanges(const struct connection *c)
+{
+	return c->pairing.open.count;
+}
+
+const struct connection_counters *connection_counters(const struct connection *c)
+{
+	return &c->counters;
+}
+
+void connection_describe(const struct connection *c, const struct exchange *x, struct description *out)
+{
+	attributes_reset(out->attributes);
+	out->operation = out->statement = out->outcome_message = (struct bytes){ 0 };
+	out->outcome = OUTCOME_UNSET;
+	c->protocol->describe(c->state, x, out);
+}
