@@ -21,8 +21,8 @@ UNAME_M := $(shell uname -m)
 BPF_ARCH := $(if $(filter x86_64,$(UNAME_M)),x86,$(if $(filter aarch64,$(UNAME_M)),arm64,unsupported))
 
 CFLAGS ?= $(if $(DEBUG),-O0 -g3,-O2 -g)
-SANFLAGS := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
 comma := ,
+SANFLAGS := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wenum-compare -Wvla
 ALL_CFLAGS := -std=gnu17 $(CFLAGS) $(SANFLAGS) $(WARN) -I. -I$(O) -D_GNU_SOURCE -DSPANTAP_VERSION='"$(VERSION)"' -MMD -MP
 BPF_CFLAGS := -std=gnu17 -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_$(BPF_ARCH) -I. -isystem vmlinux \
