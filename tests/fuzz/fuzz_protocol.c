@@ -3,11 +3,13 @@
  * One harness over all decoders. An input is a script for one connection:
  *
  *   byte 0      which protocol is forced (0: detected), byte 1: bit 0 midway, bits 1-2 the side
- *   then again and again: what (bits 0-1), direction (bit 2), length (2 bytes, little endian), bytes
- *   what: 0 a transfer, 1 more of the same transfer, 2 a gap (no bytes), 3 the end (no length, no bytes)
+ *   then again and again: what (bits 0-1), direction (bit 2), length (2 bytes, little endian),
+ * bytes what: 0 a transfer, 1 more of the same transfer, 2 a gap (no bytes), 3 the end (no length,
+ * no bytes)
  *
- * Each piece is its own allocation, so that a sanitizer sees a read past it. With libFuzzer, build with
- * -DSPANTAP_LIBFUZZER; alone, main() mutates the replay cases: the same inputs for the same seed.
+ * Each piece is its own allocation, so that a sanitizer sees a read past it. With libFuzzer, build
+ * with -DSPANTAP_LIBFUZZER; alone, main() mutates the replay cases: the same inputs for the same
+ * seed.
  */
 #include <glob.h>
 #include <signal.h>
@@ -274,7 +276,8 @@ int main(int argc, char **argv)
 		load(&corpus, found.gl_pathv[i]);
 	globfree(&found);
 	if (corpus.count == 0) {
-		fprintf(stderr, "fuzz_protocol: no case in tests/replay; run it from the top folder\n");
+		fprintf(stderr,
+			"fuzz_protocol: no case in tests/replay; run it from the top folder\n");
 		return 1;
 	}
 	for (uint64_t run = first; run < first + runs; run++) {
@@ -290,7 +293,8 @@ int main(int argc, char **argv)
 			mutate(&input, &corpus, &seed);
 		LLVMFuzzerTestOneInput(input.data, input.len);
 	}
-	printf("fuzz_protocol: %llu inputs from %zu cases\n", (unsigned long long)runs, corpus.count);
+	printf("fuzz_protocol: %llu inputs from %zu cases\n", (unsigned long long)runs,
+	       corpus.count);
 	buf_release(&input);
 	buf_release(&corpus.bytes);
 	return 0;

@@ -11,8 +11,8 @@ int guard_init(struct guard *g, size_t max)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	size_t size = (max / page + 1) * page;
-	uint8_t *map = mmap(NULL, size + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-			    -1, 0);
+	uint8_t *map =
+		mmap(NULL, size + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	*g = (struct guard){ 0 };
 	if (map == MAP_FAILED)

@@ -3,8 +3,8 @@
 #define SPANTAP_TESTS_LIB_GUARD_H
 
 /*
- * Memory that ends at a page nobody may touch: bytes are placed so that the byte after them faults, so
- * a decoder that reads one too many dies on the spot, with or without sanitizers.
+ * Memory that ends at a page nobody may touch: bytes are placed so that the byte after them faults,
+ * so a decoder that reads one too many dies on the spot, with or without sanitizers.
  *
  *   | pages ................ [bytes] | guard page |
  */

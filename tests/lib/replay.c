@@ -252,7 +252,8 @@ struct replay_line replay_line(struct buf *out, const struct exchange *x,
 	quoted(out, d->statement);
 	line.name = out->len - line.at;
 	buf_printf(out, " %s request=%llu@%llu response=%llu@%llu..%llu", outcomes[d->outcome],
-		   (unsigned long long)x->request_bytes, (unsigned long long)x->request_first.time_ns,
+		   (unsigned long long)x->request_bytes,
+		   (unsigned long long)x->request_first.time_ns,
 		   (unsigned long long)x->response_bytes,
 		   (unsigned long long)x->response_first.time_ns,
 		   (unsigned long long)x->response_last.time_ns);

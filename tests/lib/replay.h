@@ -20,9 +20,9 @@
  * Lines of the second group are the case's steps, numbered from 1. An exchange reads
  *   = "OPERATION" "STATEMENT" OUTCOME request=BYTES@STEP response=BYTES@STEP..STEP [incomplete=A,B]
  *     [message="..."] [traceparent=...] [KEY=VALUE ...]
- * with the steps in which the request's first, the response's first and its last byte were (0: none),
- * and the attributes sorted by key, strings quoted. A step cut in pieces keeps its number, so cutting
- * changes nothing in these lines.
+ * with the steps in which the request's first, the response's first and its last byte were (0:
+ * none), and the attributes sorted by key, strings quoted. A step cut in pieces keeps its number,
+ * so cutting changes nothing in these lines.
  */
 
 #include "userspace/base/buf.h"

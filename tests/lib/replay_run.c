@@ -6,15 +6,16 @@
  *   unsided    whole, but nobody says which end is the server: identical (not for midway cases)
  *   bytes      each step byte by byte: identical
  *   split      one step in two, at each offset; the second half is a transfer of its own unless the
- *              case is midway (then a start of a transfer is where decoders find their place): identical
- *   cut        nothing after each offset; `closed`: and both directions end there
- *   gap        a few bytes lost at each offset
- *   head       of each step only the first N bytes and a few of the last (what the kernel copies)
- *   no memory  the i-th allocation and all later ones fail, for all i: no crash, no leak
+ *              case is midway (then a start of a transfer is where decoders find their place):
+ * identical cut        nothing after each offset; `closed`: and both directions end there gap a few
+ * bytes lost at each offset head       of each step only the first N bytes and a few of the last
+ * (what the kernel copies) no memory  the i-th allocation and all later ones fail, for all i: no
+ * crash, no leak
  *
  * After damage: what had ended before it is identical. Nothing is invented: an exchange without an
- * `incomplete` flag has one of its own among those of the whole run, with the same name, outcome, byte
- * counts and steps (closed, head: the same name, since an end or a lost length may shorten a body).
+ * `incomplete` flag has one of its own among those of the whole run, with the same name, outcome,
+ * byte counts and steps (closed, head: the same name, since an end or a lost length may shorten a
+ * body).
  */
 #include "tests/lib/replay.h"
 
@@ -24,21 +25,21 @@
 #include "tests/lib/guard.h"
 
 #define NEVER SIZE_MAX
-#define TAIL 8			  /* bytes of a step's end kept by `head` */
-#define BUDGET (4u << 20)	  /* bytes fed per way and case: longer cases skip offsets */
+#define TAIL 8            /* bytes of a step's end kept by `head` */
+#define BUDGET (4u << 20) /* bytes fed per way and case: longer cases skip offsets */
 
 /* What to do to the bytes. Offsets count the case's own bytes, from its first step on. */
 struct way {
 	const char *name;
 	size_t split, cut, gap; /* offsets, or NEVER */
-	size_t lost;		/* bytes lost at gap */
-	size_t head;		/* bytes kept of each step, or NEVER */
+	size_t lost;            /* bytes lost at gap */
+	size_t head;            /* bytes kept of each step, or NEVER */
 	bool closed, bytes, unsided;
 };
 
 struct record {
 	struct replay_line line; /* in run.lines */
-	size_t step;		 /* it ended there; after the last step: one more */
+	size_t step;             /* it ended there; after the last step: one more */
 	uint32_t incomplete;
 	bool taken; /* a damaged run had this one */
 };
@@ -253,7 +254,8 @@ static bool check_damaged(const struct run *whole, const struct run *r, bool loo
 		struct bytes want = line_part(whole, &all[i], all[i].line.len);
 
 		if (i >= count)
-			return complain(report, "lost an exchange that ended before the damage", want);
+			return complain(report, "lost an exchange that ended before the damage",
+					want);
 		if (!bytes_equal(want, line_part(r, &list[i], list[i].line.len)))
 			return complain(report, "changed an exchange that ended before the damage",
 					want);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Plays every tests/replay/PROTOCOL/NAME.case: one test each. REPLAY_UPDATE=1 rewrites the expectations
- * instead of checking them; REPLAY_ALL=1 skips no offset of long cases; an argument names one case.
+ * Plays every tests/replay/PROTOCOL/NAME.case: one test each. REPLAY_UPDATE=1 rewrites the
+ * expectations instead of checking them; REPLAY_ALL=1 skips no offset of long cases; an argument
+ * names one case.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -88,8 +89,10 @@ static void test_format(void **state)
 	const struct replay_step *last;
 
 	(void)state;
-	assert_true(parses("# x\nprotocol redis\nside server\nmidway\n> a\\r\\n\\x00\n>+ b\n>* 3 \\0\n"
-			   ">~ 7\n<|\n= x y\n", &c));
+	assert_true(
+		parses("# x\nprotocol redis\nside server\nmidway\n> a\\r\\n\\x00\n>+ b\n>* 3 \\0\n"
+		       ">~ 7\n<|\n= x y\n",
+		       &c));
 	assert_string_equal(c.protocol, "redis");
 	assert_int_equal(c.side, SIDE_SERVER);
 	assert_true(c.midway);
@@ -107,13 +110,20 @@ static void test_format(void **state)
 static void test_nonsense(void **state)
 {
 	static const char *const bad[] = {
-		"protocol redis\n",	       "> a\n",
-		"protocol \n> a\n",	       "protocol redis\n>+ a\n",
-		"protocol redis\n> a\n<+ b\n", "protocol redis\n> \\q\n",
-		"protocol redis\n> \\x1\n",    "protocol redis\n> \\xzz\n",
-		"protocol redis\n> \\\n",      "protocol redis\n>~ x\n",
-		"protocol redis\n>~ 0\n",      "protocol redis\n> a\n>* b c\n",
-		"protocol redis\n> a\nhuh\n",  "protocol redis\n>a\n",
+		"protocol redis\n",
+		"> a\n",
+		"protocol \n> a\n",
+		"protocol redis\n>+ a\n",
+		"protocol redis\n> a\n<+ b\n",
+		"protocol redis\n> \\q\n",
+		"protocol redis\n> \\x1\n",
+		"protocol redis\n> \\xzz\n",
+		"protocol redis\n> \\\n",
+		"protocol redis\n>~ x\n",
+		"protocol redis\n>~ 0\n",
+		"protocol redis\n> a\n>* b c\n",
+		"protocol redis\n> a\nhuh\n",
+		"protocol redis\n>a\n",
 	};
 	struct replay_case c;
 
