@@ -176,13 +176,16 @@ static void deliver(struct connection *c, enum flow flow, const struct message *
 		c->protocol->absorb(c->state, x, m);
 	if (begins)
 		pairing_announce(&c->pairing, x);
-	if (m->role == MESSAGE_RESPONSE && !skip) {
+	if (m->role == MESSAGE_RESPONSE && (!skip || m->flags & MESSAGE_WITHDRAWN)) {
 		if (m->flags & MESSAGE_ABORTED && !x->responding)
 			x->response_first = x->response_last = s->last;
 		for (int i = 0; i < 2; i++)
 			if (c->half[i].exchange == x)
 				c->half[i].exchange = NULL;
-		pairing_finish(&c->pairing, x);
+		if (m->flags & MESSAGE_WITHDRAWN)
+			pairing_withdraw(&c->pairing, x);
+		else
+			pairing_finish(&c->pairing, x);
 	}
 }
 

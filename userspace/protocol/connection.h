@@ -33,7 +33,7 @@ struct connection;
 /*
  * Told while feeding. `begin`: a request's head was decoded (x->request_first is set). `end`: the answer is
  * whole, or will not come (x->answered false); x is reused afterwards, so take what is needed, with
- * connection_describe(). `discard`: x was a mistake of pairing, forget it.
+ * connection_describe(). `discard`: x was a mistake of pairing, or withdrawn (MESSAGE_WITHDRAWN): forget it.
  */
 struct connection_observer {
 	void (*begin)(void *context, struct connection *c, struct exchange *x);

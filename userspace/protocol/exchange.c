@@ -199,6 +199,13 @@ void pairing_finish(struct pairing_state *p, struct exchange *x)
 	tell_held(p);
 }
 
+void pairing_withdraw(struct pairing_state *p, struct exchange *x)
+{
+	take(&p->open, x);
+	p->observer->discard(p->context, p->connection, x);
+	exchange_put(p, x);
+}
+
 void pairing_give_up(struct pairing_state *p, const struct mark *last, uint32_t incomplete, bool answered)
 {
 	tell_held(p);

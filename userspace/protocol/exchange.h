@@ -48,6 +48,9 @@ struct exchange *pairing_answer(struct pairing_state *p, const struct message *m
 /* x is answered: told to the observer now, or held. */
 void pairing_finish(struct pairing_state *p, struct exchange *x);
 
+/* x was no exchange after all: the observer is told to forget it. */
+void pairing_withdraw(struct pairing_state *p, struct exchange *x);
+
 /* Nobody knows any more which answer is whose: ends what has surely been answered, see connection.c. */
 void pairing_give_up(struct pairing_state *p, const struct mark *last, uint32_t incomplete, bool answered);
 

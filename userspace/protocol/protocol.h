@@ -73,6 +73,7 @@ enum message_role {
 /* Message flags. */
 #define MESSAGE_TRUNCATED 0x1u /* a text was longer than what was captured */
 #define MESSAGE_ABORTED 0x2u   /* RESPONSE only: the server skipped this request, there are no bytes for it */
+#define MESSAGE_WITHDRAWN 0x4u /* RESPONSE only: it came to nothing worth a span (a bare prepare): discard it */
 
 #define MESSAGE_TEXTS 4
 
