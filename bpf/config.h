@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SPANTAP_BPF_CONFIG_H
+#define SPANTAP_BPF_CONFIG_H
+
+/* Knobs and counters that both sides share. */
+
+#ifndef __bpf__
+#include <linux/types.h>
+#endif
+
+/* Written into .rodata before load. */
+struct config {
+	__u32 head_in;	/* bytes copied from a transfer's start until user space says otherwise */
+	__u32 head_out;
+	__u64 wake_bytes; /* ring buffer fill at which the reader is woken before its timer */
+};
+
+#define TARGETS_MAX 16384
+#define VERDICTS_MAX 16384
+
+/* What user space found out about a socket; the kernel looks when a transfer's number is a power of two
+ * (and each 64th), so the answer costs nothing per event. */
+struct verdict_value {
+	__u8 foreign; /* copy nothing, send nothing */
+	__u8 pad[3];
+	__u32 head_in, head_out;
+};
+
+/*
+ * Every place that loses, truncates or refuses bumps one of these. X(name, text). Names are those of the
+ * `lost` object in DESIGN.md's summary line.
+ */
+#define COUNTERS(X)                                                                              \
+	X(ring_full, "events lost because user space was too slow")                              \
+	X(no_buffer, "transfers whose bytes cannot be read (sendfile, splice, io_uring)")        \
+	X(not_this_socket, "transfers made inside a call on another file (io_uring)")            \
+	X(compat, "transfers by 32-bit callers (lengths only)")                                  \
+	X(fault, "buffers that were not in memory")                                              \
+	X(state_full, "sockets not followed: no room for their state")                           \
+	X(spliced, "bytes that left a socket by splice")                                         \
+	X(targets_full, "child processes not followed: too many")                                \
+	X(tls_no_socket, "TLS calls whose socket is not known")                                  \
+	X(kernel_only, "transfers made by the kernel itself on a traced socket")                 \
+	X(events, "events sent")                                                                 \
+	X(foreign, "transfers on connections nobody here can decode")
+
+enum counter {
+#define COUNTER_ENUM(name, text) COUNTER_##name,
+	COUNTERS(COUNTER_ENUM)
+#undef COUNTER_ENUM
+	COUNTER_COUNT,
+};
+
+#endif

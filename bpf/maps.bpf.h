@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SPANTAP_BPF_MAPS_BPF_H
+#define SPANTAP_BPF_MAPS_BPF_H
+
+/*
+ * The maps that all objects share: created by process.bpf.c's object, reused by the others
+ * (capture/object.c). Every object that includes this must reuse all of them.
+ */
+
+#include <bpf/bpf_helpers.h>
+
+#include "bpf/config.h"
+#include "bpf/event.h"
+
+#define TARGET_TLS 0x1u /* a TLS library of this process is probed */
+
+struct target_value {
+	__u32 flags;
+};
+
+/* Filled by user space (first targets) and process.bpf.c (children); emptied at the process's end. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, TARGETS_MAX);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32); /* process id on the host */
+	__type(value, struct target_value);
+} targets SEC(".maps");
+
+/* Size set by user space before load. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+} ring SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, COUNTER_COUNT);
+	__type(key, __u32);
+	__type(value, __u64);
+} counters SEC(".maps");
+
+/* One event under construction per CPU: tracepoints do not nest within one program. */
+struct scratch {
+	/* Loop state lives in memory: the verifier knows nothing of it, so all iterations look alike to it. */
+	volatile __u64 at;     /* bytes of the transfer before the current piece */
+	volatile __u32 filled; /* bytes of data[] */
+	volatile __u32 tail;
+	struct event_data event;
+	__u8 data[EVENT_HEAD_MAX + EVENT_PIECE_MAX + EVENT_TAIL_MAX]; /* under the 32 KiB of a per-CPU value */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 3); /* receiving, sending, TLS */
+	__type(key, __u32);
+	__type(value, struct scratch);
+} scratches SEC(".maps");
+
+/* Filled by user space; an entry goes when its connection does. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, VERDICTS_MAX);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u64); /* socket inode */
+	__type(value, struct verdict_value);
+} verdicts SEC(".maps");
+
+/* A thread inside a TLS library's read or write: filled at entry, emptied at return (uprobes/). */
+struct tls_call {
+	__u64 session;
+	__u64 buffer;
+	__u64 len_address; /* of the _ex forms: where the length is returned */
+	__u64 len;
+	__u64 socket; /* seen in the nested I/O; 0: none yet */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u64); /* pid << 32 | tid */
+	__type(value, struct tls_call);
+} tls_calls SEC(".maps");
+
+#endif
