@@ -3,9 +3,10 @@
 #define SPANTAP_EXPORTERS_EXPORTER_H
 
 /*
- * What a back end is. One exporter is one file with one `const struct exporter NAME_exporter` and one line
- * in registry.h. encode() is pure (spans in, request out) and judge() is a table, so both are tested
- * without a network; queue.c owns batching, retries and drop counters, http.c owns the wire.
+ * What a back end is. One exporter is one file with one `const struct exporter NAME_exporter` and
+ * one line in registry.h. encode() is pure (spans in, request out) and judge() is a table, so both
+ * are tested without a network; queue.c owns batching, retries and drop counters, http.c owns the
+ * wire.
  */
 
 #include "userspace/base/buf.h"
@@ -36,16 +37,32 @@ enum delivery {
 struct judgement {
 	enum delivery delivery;
 	uint64_t rejected; /* of DONE: spans that the back end refused (OTLP partial success) */
-	char message[256]; /* what to tell the user once; "" when there is nothing to say */
+	/*
+	 * What the back end said, or without an answer what to check. Told once; "": nothing to
+	 * say. May hold bytes from the network: judge() cleans them.
+	 */
+	char message[256];
 };
 
 /* Where to send and how: from the command line, then from the environment. */
 struct exporter_config {
 	char url[1024];
+	char file[512];     /* not "": request bodies become its lines, nothing is sent */
 	struct buf headers; /* extra "Name: value\n" lines from the environment */
 	bool gzip;
-	long timeout_ms;
+	bool json;         /* where a back end has two encodings */
+	long timeout_ms;   /* of a request; 0: no limit */
+	char ca_file[256]; /* PEM files; "": the system's, none, none */
+	char client_certificate[256];
+	char client_key[256];
 };
+
+void exporter_config_init(struct exporter_config *config);
+void exporter_config_release(struct exporter_config *config);
+
+void request_init(struct request *request);
+void request_reset(struct request *request);
+void request_release(struct request *request);
 
 /* Spans of one batch. Every span of a trace that is in the batch follows its parent. */
 struct span_batch {
@@ -54,21 +71,27 @@ struct span_batch {
 };
 
 struct exporter {
-	const char *name;	  /* "otlp": the option is --otlp */
-	const char *metavar;	  /* "URL" */
+	const char *name;    /* "otlp": the option is --otlp */
+	const char *metavar; /* "URL" */
 	const char *help;
-	size_t batch_max;	  /* spans a request */
-	bool by_container;	  /* a request may hold one container's spans only (Datadog-Container-ID) */
+	size_t batch_max;  /* spans a request */
+	bool by_container; /* a request holds one container's spans only (Datadog-Container-ID) */
 
-	/* Completes the config from `url` (may be empty: the standard variables or default) and getenv. 0 or
-	 * -EINVAL with a sentence in *error. */
+	/*
+	 * Completes the config from `url` (may be empty: the standard variables or default) and
+	 * getenv. 0 or -EINVAL with a sentence in *error.
+	 */
 	int (*configure)(struct exporter_config *config, const char *url, struct error *error);
 
-	/* True when the environment alone asks for this exporter (OTEL_EXPORTER_OTLP_ENDPOINT, ...). */
+	/* True when the environment alone asks for it (OTEL_EXPORTER_OTLP_ENDPOINT, ...). */
 	bool (*wanted)(void);
 
-	/* Whole request for the batch; -E2BIG when it does not fit the back end's limit: split it. */
-	int (*encode)(const struct exporter_config *config, const struct span_batch *batch, struct request *out);
+	/*
+	 * Whole request for the batch into *out, which was reset; -E2BIG when it does not fit the
+	 * back end's limit or memory: split it.
+	 */
+	int (*encode)(const struct exporter_config *config, const struct span_batch *batch,
+		      struct request *out);
 
 	void (*judge)(const struct reply *reply, struct judgement *out);
 };
@@ -81,8 +104,8 @@ struct exporter_counters {
 
 /*
  * A sink that hands spans to a thread of its own. `url` as given on the command line, or "" for the
- * environment's. queue_max spans wait at most; what does not fit is dropped and counted. At finish it tries
- * to deliver for a bounded time (5 s). NULL with *error filled on a bad URL.
+ * environment's. queue_max spans wait at most; what does not fit is dropped and counted. At finish
+ * it tries to deliver for a bounded time (5 s). NULL with *error filled on a bad URL.
  */
 struct sink *exporter_sink_new(const struct exporter *exporter, const char *url, size_t queue_max,
 			       struct error *error);

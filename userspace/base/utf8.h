@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SPANTAP_BASE_UTF8_H
+#define SPANTAP_BASE_UTF8_H
+
+/*
+ * UTF-8 as RFC 3629 has it: no overlong forms, no surrogates, nothing above U+10FFFF. What a traced
+ * process sends can be anything; what leaves spantap is valid, because a back end refuses a whole
+ * batch for one bad byte.
+ */
+
+#include "userspace/base/buf.h"
+
+/*
+ * Looks at the character at offset at (< b.len). Returns its length when it is well formed;
+ * otherwise 0, and *bad (NULL is allowed) is how many bytes one U+FFFD stands for: the longest
+ * start of a character, at least 1.
+ */
+size_t utf8_character(struct bytes b, size_t at, size_t *bad);
+
+bool utf8_valid(struct bytes b);
+
+/* Appends b with every ill-formed part as U+FFFD. */
+void utf8_clean(struct buf *out, struct bytes b);
+
+/* The start of b that has at most max bytes and does not end inside a character. */
+struct bytes utf8_cut(struct bytes b, size_t max);
+
+#endif
