@@ -56,12 +56,17 @@ def postgres_program(name):
 
 
 class Shop:
-    """The four servers. Use it in a `with` statement: leaving it stops what was started, by PID."""
+    """
+    The four servers. Use it in a `with` statement: leaving it stops what was started, by PID. `python` is
+    the command that runs the services, `environment` adds to theirs.
+    """
 
-    def __init__(self, version="before"):
+    def __init__(self, version="before", python=(PYTHON,), environment=None):
         if version not in ("before", "after"):
             raise ShopError(f"no such version of the shop: {version}")
         self.version = version
+        self.python = python
+        self.extra_environment = environment or {}
         self.directory = None
         self.started = []  # (process, the signal that ends it quickly), in the order of their start
         self.settings = {}
@@ -207,22 +212,22 @@ class Shop:
         if process.wait() != 0:
             raise ShopError(f"seed.py failed\n{self.log_tail('seed')}")
 
-    def start_service(self, name, module, directory, threads, environment, wrapper=()):
+    def start_service(self, name, module, directory, threads, environment):
         """gunicorn inherits a socket that already listens, so nobody can take its port."""
         with socket.socket() as listening:
             listening.bind(("127.0.0.1", 0))
             listening.listen(512)
             port = listening.getsockname()[1]
             workers = os.environ.get("SHOP_WORKERS", "2") if name == "web" else "1"
-            command = [PYTHON, "-m", "gunicorn", "--bind", f"fd://{listening.fileno()}", "--workers", workers]
+            command = [*self.python, "-m", "gunicorn", "--bind", f"fd://{listening.fileno()}", "--workers", workers]
             command += ["--worker-class", "gthread", "--threads", threads, "--keep-alive", "75"]
             command += ["--timeout", "300", "--worker-tmp-dir", self.directory, f"{module}:app"]
             process = self.start(
                 name,
-                [*wrapper, *command],
-                signal.SIGTERM,
+                command,
+                signal.SIGINT,  # at once; SIGTERM would wait for idle connections
                 cwd=directory,
-                env={**self.service_environment(), **environment},
+                env={**self.service_environment(), **environment, **self.extra_environment},
                 pass_fds=[listening.fileno()],
             )
         url = f"http://127.0.0.1:{port}"
