@@ -52,24 +52,40 @@ static size_t good_run(struct bytes b, size_t at, size_t *bad)
 	return i - at;
 }
 
-bool utf8_valid(struct bytes b)
+size_t utf8_valid(struct bytes b)
 {
-	return good_run(b, 0, NULL) == b.len;
+	return good_run(b, 0, NULL);
 }
 
-void utf8_clean(struct buf *out, struct bytes b)
+/* Walks b once; with out NULL it only counts. Returns the size of the result. */
+static size_t clean(struct buf *out, struct bytes b)
 {
-	size_t at = 0, run, bad = 0;
+	size_t at = 0, size = 0, run, bad = 0;
 
 	while (at < b.len) {
 		run = good_run(b, at, &bad);
-		buf_add_bytes(out, bytes_part(b, at, run));
+		if (out)
+			buf_add_bytes(out, bytes_part(b, at, run));
 		at += run;
+		size += run;
 		if (at >= b.len)
-			return;
-		buf_add_text(out, "\xef\xbf\xbd");
+			break;
+		if (out)
+			buf_add_text(out, "\xef\xbf\xbd");
 		at += bad;
+		size += 3;
 	}
+	return size;
+}
+
+void utf8_add(struct buf *out, struct bytes b)
+{
+	clean(out, b);
+}
+
+size_t utf8_size(struct bytes b)
+{
+	return clean(NULL, b);
 }
 
 struct bytes utf8_cut(struct bytes b, size_t max)

@@ -17,10 +17,14 @@
  */
 size_t utf8_character(struct bytes b, size_t at, size_t *bad);
 
-bool utf8_valid(struct bytes b);
+/* How many bytes at the start of b are well formed: b.len when all are. */
+size_t utf8_valid(struct bytes b);
 
 /* Appends b with every ill-formed part as U+FFFD. */
-void utf8_clean(struct buf *out, struct bytes b);
+void utf8_add(struct buf *out, struct bytes b);
+
+/* How many bytes utf8_add() appends. */
+size_t utf8_size(struct bytes b);
 
 /* The start of b that has at most max bytes and does not end inside a character. */
 struct bytes utf8_cut(struct bytes b, size_t max);
