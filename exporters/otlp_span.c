@@ -9,6 +9,7 @@
 #include "exporters/otlp_span.h"
 
 #include "userspace/base/protobuf.h"
+#include "userspace/span/incomplete.h"
 
 /* Bits of Span.flags above the W3C trace flags. */
 #define FLAG_HAS_IS_REMOTE 0x100u
@@ -35,18 +36,6 @@ enum span_field {
 	SPAN_FIELD_LINKS = 13,
 	SPAN_FIELD_STATUS = 15,
 	SPAN_FIELD_FLAGS = 16,
-};
-
-static const struct {
-	uint32_t bit;
-	const char *name;
-} incomplete_names[] = {
-	{ INCOMPLETE_TRUNCATED, "truncated" },
-	{ INCOMPLETE_ATTACHED_MIDWAY, "attached_midway" },
-	{ INCOMPLETE_GAP, "gap" },
-	{ INCOMPLETE_LATE, "late" },
-	{ INCOMPLETE_TEXT_UNKNOWN, "text_unknown" },
-	{ INCOMPLETE_UNANSWERED, "unanswered" },
 };
 
 static size_t key_value_begin(struct buf *b, uint32_t field, const char *key, size_t *value)
@@ -154,11 +143,11 @@ static void put_incomplete(struct buf *b, uint32_t incomplete)
 		pair = key_value_begin(b, SPAN_FIELD_ATTRIBUTES, "spantap.incomplete", &value);
 
 	array = protobuf_begin(b, ANY_ARRAY);
-	for (size_t i = 0; i < sizeof(incomplete_names) / sizeof(incomplete_names[0]); i++) {
-		if (incomplete & incomplete_names[i].bit) {
+	for (unsigned int bit = 0; incomplete_name(bit); bit++) {
+		if (incomplete & 1u << bit) {
 			size_t element = protobuf_begin(b, 1);
 
-			protobuf_string(b, ANY_STRING, bytes_of_string(incomplete_names[i].name));
+			protobuf_string(b, ANY_STRING, bytes_of_string(incomplete_name(bit)));
 			protobuf_end(b, element);
 		}
 	}
