@@ -1,0 +1,377 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* See capture.h. */
+#include "userspace/capture/capture.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "bpf/process.skel.h"
+#include "bpf/socket.skel.h"
+#include "bpf/syscall.skel.h"
+#include "userspace/base/clock.h"
+#include "userspace/base/memory.h"
+#include "userspace/capture/object.h"
+#include "userspace/capture/ring.h"
+
+struct capture {
+	struct capture_options options;
+	enum capture_mode mode;
+	struct hook_table hooks;
+	struct process_bpf *process;
+	struct socket_bpf *socket;
+	struct syscall_bpf *syscall;
+	struct ring *ring;
+	struct targets *targets;
+	struct socket_table *sockets;
+	struct connection_counters final; /* sums when the sockets have been freed */
+	struct socket_counters final_sockets;
+	uint64_t events;
+};
+
+const char *capture_mode_name(enum capture_mode mode)
+{
+	static const char *const names[] = { "auto", "socket", "syscall", "packet" };
+
+	return names[mode];
+}
+
+/* What the kernel copies until user space knows the protocol: either flow may carry requests. */
+static struct config config_of(const struct capture_options *o)
+{
+	uint32_t head = o->copy_request > o->copy_response ? o->copy_request : o->copy_response;
+
+	return (struct config){ .head_in = head, .head_out = head, .wake_bytes = o->ring_bytes / 4 };
+}
+
+/* ---- loading -------------------------------------------------------------------------------- */
+
+static int load_process(struct capture *c)
+{
+	struct config config = config_of(&c->options);
+
+	c->process = process_bpf__open();
+	if (!c->process)
+		return -errno;
+	memcpy((void *)&c->process->rodata->config, &config, sizeof(config));
+	bpf_map__set_max_entries(c->process->maps.ring, c->options.ring_bytes);
+	return process_bpf__load(c->process);
+}
+
+static int load_socket(struct capture *c)
+{
+	struct config config = config_of(&c->options);
+	int err;
+
+	c->socket = socket_bpf__open();
+	if (!c->socket)
+		return -errno;
+	memcpy((void *)&c->socket->rodata->config, &config, sizeof(config));
+	err = object_share_maps(c->socket->obj, c->process->obj);
+	if (!err)
+		err = socket_bpf__load(c->socket);
+	if (!err)
+		err = socket_bpf__attach(c->socket);
+	if (err) {
+		socket_bpf__destroy(c->socket);
+		c->socket = NULL;
+	}
+	return err;
+}
+
+static int load_syscall(struct capture *c)
+{
+	struct config config = config_of(&c->options);
+	int err;
+
+	c->syscall = syscall_bpf__open();
+	if (!c->syscall)
+		return -errno;
+	memcpy((void *)&c->syscall->rodata->config, &config, sizeof(config));
+	err = object_share_maps(c->syscall->obj, c->process->obj);
+	if (!err)
+		err = syscall_bpf__load(c->syscall);
+	if (!err)
+		err = syscall_bpf__attach(c->syscall);
+	if (err) {
+		syscall_bpf__destroy(c->syscall);
+		c->syscall = NULL;
+	}
+	return err;
+}
+
+static void note(struct capture *c, enum hook hook, int err)
+{
+	char reason[160];
+
+	snprintf(reason, sizeof(reason), "%s", err ? error_name(err) : "");
+	if (err && object_last_log()[0])
+		snprintf(reason, sizeof(reason), "%.150s", object_last_log());
+	hook_set(&c->hooks, hook, err ? HOOK_UNAVAILABLE : HOOK_AVAILABLE, reason);
+}
+
+/* The hook of the mode, or in AUTO the first that works. */
+static int load_hooks(struct capture *c, struct error *error)
+{
+	enum capture_mode mode = c->options.mode;
+	int err = -ENOTSUP;
+
+	if (mode == CAPTURE_AUTO || mode == CAPTURE_SOCKET) {
+		if (object_has_tracepoint("sock_send_length")) {
+			err = load_socket(c);
+			note(c, HOOK_SOCKET, err);
+		} else {
+			hook_set(&c->hooks, HOOK_SOCKET, HOOK_UNAVAILABLE,
+				 "the kernel has no sock_send_length tracepoint (Linux 6.3 and newer have)");
+		}
+		c->mode = CAPTURE_SOCKET;
+	}
+	if ((mode == CAPTURE_AUTO && err) || mode == CAPTURE_SYSCALL) {
+		err = load_syscall(c);
+		note(c, HOOK_SYSCALL, err);
+		c->mode = CAPTURE_SYSCALL;
+	}
+	hook_set(&c->hooks, HOOK_TCP_STATE, err ? HOOK_UNAVAILABLE : HOOK_AVAILABLE, "");
+	if (err)
+		return error_set(error, err, "capture %s: %s; try --capture auto, and `spantap doctor` for what works",
+				 capture_mode_name(mode),
+				 mode == CAPTURE_SOCKET ? c->hooks.hooks[HOOK_SOCKET].reason :
+							  c->hooks.hooks[HOOK_SYSCALL].reason);
+	return 0;
+}
+
+/* ---- events --------------------------------------------------------------------------------- */
+
+static void on_process(struct capture *c, const struct event_process *e)
+{
+	struct mark mark = { .time_ns = e->header.time_ns, .pid = e->header.pid };
+
+	if (e->what == PROCESS_FORK) {
+		targets_forked(c->targets, e->header.pid, e->parent);
+	} else if (e->what == PROCESS_EXEC) {
+		targets_execed(c->targets, e->header.pid);
+	} else if (e->what == PROCESS_EXIT) {
+		socket_table_process_gone(c->sockets, e->header.pid, &mark);
+		targets_exited(c->targets, e->header.pid, e->header.time_ns);
+		if (c->options.process_gone)
+			c->options.process_gone(c->options.stitch, e->header.pid);
+	}
+}
+
+static void on_event(void *context, const struct event_header *event)
+{
+	struct capture *c = context;
+
+	c->events++;
+	if (event->kind == EVENT_PROCESS)
+		on_process(c, (const void *)event);
+	else
+		socket_table_event(c->sockets, event);
+}
+
+struct capture *capture_new(const struct capture_options *options, struct error *error)
+{
+	struct socket_options sockets = {
+		.observer = options->observer,
+		.stitch = options->stitch,
+		.copy_request = options->copy_request,
+		.copy_response = options->copy_response,
+		.copy_max = EVENT_HEAD_MAX,
+		.only = options->only,
+		.verdicts_fd = -1,
+	};
+	struct capture *c = memory_new(sizeof(*c));
+	int err;
+
+	if (!c) {
+		error_set(error, -ENOMEM, "out of memory");
+		return NULL;
+	}
+	c->options = *options;
+	object_capture_log();
+	err = object_check_kernel(error);
+	if (!err) {
+		err = load_process(c);
+		if (err)
+			error_set(error, err, "cannot load the process hook: %s", object_last_log());
+	}
+	if (!err) {
+		sockets.verdicts_fd = bpf_map__fd(c->process->maps.verdicts);
+		c->targets = targets_new(bpf_map__fd(c->process->maps.targets));
+		c->sockets = socket_table_new(&sockets);
+		c->ring = ring_new(bpf_map__fd(c->process->maps.ring), on_event, c);
+		err = c->targets && c->sockets && c->ring ? 0 : -ENOMEM;
+		error_set(err ? error : NULL, err, "cannot set up capture: %s", error_name(err));
+	}
+	if (!err)
+		err = load_hooks(c, error);
+	if (!err) { /* before any target is added: what forks from then on is followed */
+		err = process_bpf__attach(c->process);
+		note(c, HOOK_PROCESS, err);
+		error_set(err ? error : NULL, err, "cannot follow processes: %s", error_name(err));
+	}
+	if (!err)
+		return c;
+	capture_free(c);
+	return NULL;
+}
+
+void capture_finish(struct capture *c)
+{
+	if (!c->sockets)
+		return;
+	c->final_sockets = *socket_table_counters(c->sockets);
+	socket_table_sum(c->sockets, &c->final);
+	socket_table_free(c->sockets);
+	c->sockets = NULL;
+}
+
+void capture_free(struct capture *c)
+{
+	if (!c)
+		return;
+	capture_finish(c);
+	socket_bpf__destroy(c->socket);
+	syscall_bpf__destroy(c->syscall);
+	ring_free(c->ring);
+	process_bpf__destroy(c->process);
+	targets_free(c->targets);
+	memory_free(c);
+}
+
+/* ---- running -------------------------------------------------------------------------------- */
+
+enum capture_mode capture_mode(const struct capture *c)
+{
+	return c->mode;
+}
+
+struct targets *capture_targets(struct capture *c)
+{
+	return c->targets;
+}
+
+int capture_add(struct capture *c, uint32_t pid, struct error *error)
+{
+	return targets_add(c->targets, pid, error);
+}
+
+int capture_fd(const struct capture *c)
+{
+	return ring_fd(c->ring);
+}
+
+void capture_drain(struct capture *c, bool last)
+{
+	ring_drain(c->ring, last);
+}
+
+void capture_tick(struct capture *c, uint64_t now_ns)
+{
+	socket_table_tick(c->sockets, now_ns);
+	targets_tick(c->targets, now_ns);
+}
+
+const struct hook_table *capture_hooks(const struct capture *c)
+{
+	return &c->hooks;
+}
+
+uint64_t capture_events(const struct capture *c)
+{
+	return c->events;
+}
+
+/* ---- losses --------------------------------------------------------------------------------- */
+
+static uint64_t read_counter(struct capture *c, uint32_t which)
+{
+	int cpus = libbpf_num_possible_cpus();
+	uint64_t sum = 0, *values = memory_array(cpus > 0 ? (size_t)cpus : 1, sizeof(*values));
+
+	if (values && !bpf_map_lookup_elem(bpf_map__fd(c->process->maps.counters), &which, values))
+		for (int i = 0; i < cpus; i++)
+			sum += values[i];
+	memory_free(values);
+	return sum;
+}
+
+/* Runs that the kernel skipped because the same program was running on that CPU. */
+static uint64_t recursion_misses(struct bpf_object *object)
+{
+	struct bpf_program *program;
+	uint64_t sum = 0;
+
+	if (!object)
+		return 0;
+	bpf_object__for_each_program(program, object) {
+		struct bpf_prog_info info = { 0 };
+		__u32 len = sizeof(info);
+
+		if (!bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &len))
+			sum += info.recursion_misses;
+	}
+	return sum;
+}
+
+static void add_loss(struct loss *out, size_t max, size_t *count, const char *name, uint64_t n)
+{
+	if (n && *count < max)
+		out[(*count)++] = (struct loss){ name, n };
+}
+
+size_t capture_losses(struct capture *c, struct loss *out, size_t max)
+{
+#define COUNTER_NAME(name, text) #name,
+	static const char *const names[] = { COUNTERS(COUNTER_NAME) };
+#undef COUNTER_NAME
+	const struct socket_counters *s = c->sockets ? socket_table_counters(c->sockets) : &c->final_sockets;
+	struct connection_counters sum = c->final;
+	size_t count = 0;
+
+	for (uint32_t i = 0; i < COUNTER_COUNT; i++)
+		if (i != COUNTER_events)
+			add_loss(out, max, &count, names[i], read_counter(c, i));
+	if (c->sockets)
+		socket_table_sum(c->sockets, &sum);
+	add_loss(out, max, &count, "events_malformed", ring_malformed(c->ring));
+	add_loss(out, max, &count, "events_missing", s->gaps);
+	add_loss(out, max, &count, "sockets_refused", s->refused);
+	add_loss(out, max, &count, "connections_foreign", s->foreign);
+	add_loss(out, max, &count, "responses_without_request", sum.orphan_responses);
+	add_loss(out, max, &count, "exchanges_doubtful", sum.discarded);
+	add_loss(out, max, &count, "decoder_lost_place", sum.resyncs);
+	add_loss(out, max, &count, "bytes_undecoded", sum.lost_bytes);
+	add_loss(out, max, &count, "no_memory", sum.no_memory);
+	add_loss(out, max, &count, "hook_recursion",
+		 recursion_misses(c->process->obj) + recursion_misses(c->socket ? c->socket->obj : NULL) +
+			 recursion_misses(c->syscall ? c->syscall->obj : NULL));
+	return count;
+}
+
+void capture_probe(struct hook_table *table)
+{
+	struct capture_options options = { .ring_bytes = 1 << 16, .copy_request = 64, .copy_response = 64 };
+	struct capture c = { .options = options };
+	int err;
+
+	object_capture_log();
+	err = load_process(&c);
+	if (!err)
+		err = process_bpf__attach(c.process);
+	note(&c, HOOK_PROCESS, err);
+	if (!err) {
+		if (object_has_tracepoint("sock_send_length"))
+			note(&c, HOOK_SOCKET, load_socket(&c));
+		else
+			hook_set(&c.hooks, HOOK_SOCKET, HOOK_UNAVAILABLE, "needs Linux 6.3 or newer");
+		note(&c, HOOK_SYSCALL, load_syscall(&c));
+		hook_set(&c.hooks, HOOK_TCP_STATE,
+			 c.socket || c.syscall ? HOOK_AVAILABLE : HOOK_UNAVAILABLE, "");
+	}
+	socket_bpf__destroy(c.socket);
+	syscall_bpf__destroy(c.syscall);
+	process_bpf__destroy(c.process);
+	*table = c.hooks;
+}

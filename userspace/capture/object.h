@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SPANTAP_CAPTURE_OBJECT_H
+#define SPANTAP_CAPTURE_OBJECT_H
+
+/*
+ * Loads one BPF object per hook, so that a hook the kernel refuses costs only itself. The first object
+ * owns the shared maps; the others reuse every map of the same name.
+ */
+
+#include <bpf/libbpf.h>
+
+#include "bpf/config.h"
+#include "userspace/base/error.h"
+
+/* Lets `object` (opened, not loaded) use the maps of `owner` (loaded) that have the same name. */
+int object_share_maps(struct bpf_object *object, struct bpf_object *owner);
+
+/* The shared map of that name, or -1. */
+int object_map_fd(struct bpf_object *object, const char *name);
+
+/* libbpf's own messages go to the debug log; the last error line is kept for reasons. */
+void object_capture_log(void);
+const char *object_last_log(void);
+
+/* Why the kernel cannot do this at all (no BTF, no privilege), as one sentence with its fix; 0 if it can. */
+int object_check_kernel(struct error *error);
+
+/* Whether the kernel has a tracepoint of this name for tp_btf programs. */
+bool object_has_tracepoint(const char *name);
+
+#endif

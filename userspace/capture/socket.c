@@ -1,0 +1,373 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* See socket.h. */
+#include "userspace/capture/socket.h"
+
+#include <bpf/bpf.h>
+#include <sys/socket.h>
+
+#include "bpf/config.h"
+#include "userspace/base/clock.h"
+#include "userspace/base/memory.h"
+#include "userspace/capture/listening.h"
+
+#define UNIX_IDLE_NS (60 * NS_PER_SECOND)
+
+struct socket {
+	struct socket_info info;
+	struct connection *raw, *plaintext;
+	enum side side;
+	bool midway;
+	uint64_t position[2][2]; /* next expected offset: [plaintext][direction] */
+	uint64_t last_ns;
+	enum verdict told; /* what the kernel knows */
+	uint32_t copy;	   /* 0: the normal limits */
+	uint64_t resyncs;
+};
+
+struct socket_table {
+	struct socket_options options;
+	struct map sockets;
+	struct listening listening;
+	struct socket_counters counters;
+	uint64_t swept_ns;
+};
+
+struct socket_table *socket_table_new(const struct socket_options *options)
+{
+	struct socket_table *t = memory_new(sizeof(*t));
+
+	if (!t)
+		return NULL;
+	t->options = *options;
+	map_init(&t->sockets, sizeof(uint64_t), SOCKETS_FOLLOWED_MAX);
+	listening_init(&t->listening);
+	return t;
+}
+
+static void add_counters(struct connection_counters *sum, const struct connection *c)
+{
+	const struct connection_counters *one;
+
+	if (!c)
+		return;
+	one = connection_counters(c);
+	sum->exchanges += one->exchanges;
+	sum->orphan_responses += one->orphan_responses;
+	sum->discarded += one->discarded;
+	sum->resyncs += one->resyncs;
+	sum->lost_bytes += one->lost_bytes;
+	sum->no_memory += one->no_memory;
+}
+
+static void socket_free(struct socket_table *t, struct socket *s, const struct mark *mark)
+{
+	add_counters(&t->counters.closed, s->raw);
+	add_counters(&t->counters.closed, s->plaintext);
+	connection_free(s->plaintext, mark);
+	connection_free(s->raw, mark);
+	if (s->told != VERDICT_UNDECIDED && t->options.verdicts_fd >= 0)
+		bpf_map_delete_elem(t->options.verdicts_fd, &s->info.id);
+	memory_free(s);
+}
+
+void socket_table_free(struct socket_table *t)
+{
+	struct mark mark = { .time_ns = clock_now_ns() };
+	struct socket *s;
+	size_t at = 0;
+
+	if (!t)
+		return;
+	while ((s = map_next(&t->sockets, &at)))
+		socket_free(t, s, &mark);
+	map_release(&t->sockets);
+	listening_release(&t->listening);
+	memory_free(t);
+}
+
+struct socket *socket_table_open(struct socket_table *t, const struct socket_info *info, enum side side,
+				 bool midway)
+{
+	struct mark mark = { .time_ns = clock_now_ns() };
+	struct socket *s = map_remove(&t->sockets, &info->id);
+
+	if (s) /* the inode number was given to another socket */
+		socket_free(t, s, &mark);
+	s = memory_new(sizeof(*s));
+	if (!s || map_set(&t->sockets, &info->id, s)) {
+		t->counters.refused++;
+		memory_free(s);
+		return NULL;
+	}
+	s->info = *info;
+	s->info.stitch = t->options.stitch;
+	s->side = side;
+	s->midway = midway;
+	return s;
+}
+
+static struct connection **connection_of(struct socket_table *t, struct socket *s, bool plaintext)
+{
+	struct connection **slot = plaintext ? &s->plaintext : &s->raw;
+	struct connection_options options = {
+		.observer = t->options.observer,
+		.context = &s->info,
+		.side = s->side,
+		.midway = s->midway,
+		.only = t->options.only,
+		.peer_port = s->side == SIDE_SERVER ? s->info.local.port : s->info.remote.port,
+	};
+
+	if (!*slot)
+		*slot = connection_new(&options);
+	return slot;
+}
+
+/* ---- verdicts ------------------------------------------------------------------------------- */
+
+static void set_verdict(struct socket_table *t, struct socket *s, const struct connection *c)
+{
+	const struct protocol *p = connection_protocol(c);
+	struct verdict_value v = { .foreign = connection_verdict(c) == VERDICT_FOREIGN };
+	uint32_t request = t->options.copy_request, response = t->options.copy_response;
+	bool server = connection_side(c) == SIDE_SERVER;
+
+	s->told = connection_verdict(c);
+	if (p && p->copy[TO_SERVER] > request)
+		request = p->copy[TO_SERVER];
+	if (p && p->copy[TO_CLIENT] > response)
+		response = p->copy[TO_CLIENT];
+	if (s->copy)
+		request = response = s->copy;
+	v.head_in = server ? request : response;
+	v.head_out = server ? response : request;
+	if (t->options.verdicts_fd >= 0)
+		bpf_map_update_elem(t->options.verdicts_fd, &s->info.id, &v, BPF_ANY);
+}
+
+/* A decoder that loses its place for want of bytes gets more of them on this connection. */
+static void follow_verdict(struct socket_table *t, struct socket *s)
+{
+	const struct connection *c = s->raw;
+	const struct connection_counters *n;
+
+	if (!c)
+		return;
+	n = connection_counters(c);
+	if (connection_verdict(c) != s->told) {
+		if (connection_verdict(c) == VERDICT_FOREIGN)
+			t->counters.foreign++;
+		set_verdict(t, s, c);
+	} else if (n->resyncs > s->resyncs && s->copy < t->options.copy_max && !s->info.from_file) {
+		s->copy = s->copy ? s->copy * 4 : 4096;
+		if (s->copy > t->options.copy_max)
+			s->copy = t->options.copy_max;
+		set_verdict(t, s, c);
+	}
+	s->resyncs = n->resyncs;
+}
+
+/* ---- events --------------------------------------------------------------------------------- */
+
+static struct mark mark_of(const struct event_data *e)
+{
+	return (struct mark){
+		.time_ns = e->header.time_ns,
+		.unit = e->unit ? e->unit : e->header.tid,
+		.cpu_ns = e->cpu_ns,
+		.runqueue_ns = e->runqueue_ns,
+		.pid = e->header.pid,
+		.tid = e->header.tid,
+		.seq = e->seq,
+		.late = (e->flags & EVENT_LATE) != 0,
+	};
+}
+
+static void on_socket(struct socket_table *t, const struct event_socket *e)
+{
+	struct socket_info info = {
+		.id = e->socket,
+		.peer = e->peer,
+		.netns = e->netns,
+		.pid = e->header.pid,
+		.local = e->local,
+		.remote = e->remote,
+	};
+	enum side side = (enum side)e->side;
+
+	if (e->path_len && e->path_len <= EVENT_PATH_MAX) {
+		memcpy(info.path, e->path, e->path_len);
+		if (!info.path[0])
+			info.path[0] = '@';
+	}
+	if (e->local.family != AF_UNIX)
+		side = listening_has(&t->listening, e->netns, e->header.pid, e->local.port,
+				     e->header.time_ns) ? SIDE_SERVER : SIDE_CLIENT;
+	socket_table_open(t, &info, side, !e->fresh);
+}
+
+static struct socket *socket_of(struct socket_table *t, uint64_t id, uint32_t pid)
+{
+	struct socket *s = map_find(&t->sockets, &id);
+	struct socket_info info = { .id = id, .pid = pid };
+
+	/* Its EVENT_SOCKET was lost: follow it without addresses. */
+	return s ? s : socket_table_open(t, &info, SIDE_UNKNOWN, true);
+}
+
+static void on_data(struct socket_table *t, const struct event_data *e)
+{
+	const uint8_t *bytes = (const uint8_t *)(e + 1);
+	bool plaintext = e->flags & EVENT_PLAINTEXT;
+	enum direction dir = e->direction == EVENT_IN ? DIRECTION_IN : DIRECTION_OUT;
+	struct socket *s = socket_of(t, e->socket, e->header.pid);
+	uint64_t middle = e->len - e->head_len - e->tail_len;
+	struct mark mark = mark_of(e);
+	struct connection *c;
+	uint64_t *position;
+
+	c = s ? *connection_of(t, s, plaintext) : NULL;
+	if (!c) {
+		t->counters.refused += s != NULL;
+		return;
+	}
+	s->info.pid = e->header.pid;
+	s->last_ns = e->header.time_ns;
+	position = &s->position[plaintext][dir];
+	if (e->offset > *position && *position) {
+		t->counters.gaps++;
+		connection_gap(c, dir, e->offset - *position, &mark);
+	}
+	*position = e->offset + e->len;
+	connection_data(c, dir, bytes_of(bytes, e->head_len), true, &mark);
+	if (middle) {
+		t->counters.truncated_bytes += middle;
+		connection_gap(c, dir, middle, &mark);
+	}
+	if (e->tail_len) {
+		mark.seq += (uint32_t)(e->len - e->tail_len);
+		connection_data(c, dir, bytes_of(bytes + e->head_len, e->tail_len), false, &mark);
+	}
+	follow_verdict(t, s);
+}
+
+static void end_direction(struct socket *s, enum direction dir, const struct mark *mark)
+{
+	if (s->raw)
+		connection_end(s->raw, dir, mark);
+	if (s->plaintext)
+		connection_end(s->plaintext, dir, mark);
+}
+
+static void on_end(struct socket_table *t, const struct event_end *e)
+{
+	struct mark mark = { .time_ns = e->header.time_ns, .pid = e->header.pid };
+	struct socket *s = map_find(&t->sockets, &e->socket);
+
+	if (!s)
+		return;
+	if (e->directions & 1u << EVENT_IN)
+		end_direction(s, DIRECTION_IN, &mark);
+	if (e->directions & 1u << EVENT_OUT)
+		end_direction(s, DIRECTION_OUT, &mark);
+	if (e->closed)
+		socket_table_close(t, s, &mark);
+}
+
+void socket_table_event(struct socket_table *t, const struct event_header *event)
+{
+	if (event->kind == EVENT_SOCKET)
+		on_socket(t, (const void *)event);
+	else if (event->kind == EVENT_DATA)
+		on_data(t, (const void *)event);
+	else if (event->kind == EVENT_END)
+		on_end(t, (const void *)event);
+}
+
+/* ---- packets -------------------------------------------------------------------------------- */
+
+void socket_table_data(struct socket_table *t, struct socket *s, enum direction dir, struct bytes bytes,
+		       const struct mark *mark)
+{
+	struct connection *c = *connection_of(t, s, false);
+
+	s->last_ns = mark->time_ns;
+	if (c)
+		connection_data(c, dir, bytes, true, mark);
+}
+
+void socket_table_gap(struct socket_table *t, struct socket *s, enum direction dir, uint64_t len,
+		      const struct mark *mark)
+{
+	struct connection *c = *connection_of(t, s, false);
+
+	t->counters.gaps++;
+	if (c)
+		connection_gap(c, dir, len, mark);
+}
+
+void socket_table_end(struct socket_table *t, struct socket *s, enum direction dir, const struct mark *mark)
+{
+	(void)t;
+	end_direction(s, dir, mark);
+}
+
+void socket_table_close(struct socket_table *t, struct socket *s, const struct mark *mark)
+{
+	map_remove(&t->sockets, &s->info.id);
+	socket_free(t, s, mark);
+}
+
+/* ---- time ----------------------------------------------------------------------------------- */
+
+void socket_table_process_gone(struct socket_table *t, uint32_t pid, const struct mark *mark)
+{
+	struct socket *s;
+	size_t at = 0;
+
+	while ((s = map_next(&t->sockets, &at)))
+		if (s->info.pid == pid && s->info.local.family == AF_UNIX)
+			socket_table_close(t, s, mark);
+}
+
+static bool idle_unix(const struct socket *s, uint64_t now_ns)
+{
+	return s->info.local.family == AF_UNIX && now_ns > s->last_ns + UNIX_IDLE_NS &&
+	       (!s->raw || !connection_open_exchanges(s->raw));
+}
+
+void socket_table_tick(struct socket_table *t, uint64_t now_ns)
+{
+	struct mark mark = { .time_ns = now_ns };
+	bool sweep = now_ns > t->swept_ns + NS_PER_SECOND;
+	struct socket *s;
+	size_t at = 0;
+
+	while ((s = map_next(&t->sockets, &at))) {
+		if (s->raw && connection_waiting(s->raw))
+			connection_tick(s->raw, now_ns);
+		if (s->plaintext && connection_waiting(s->plaintext))
+			connection_tick(s->plaintext, now_ns);
+		if (sweep && idle_unix(s, now_ns))
+			socket_table_close(t, s, &mark);
+	}
+	if (sweep)
+		t->swept_ns = now_ns;
+}
+
+const struct socket_counters *socket_table_counters(const struct socket_table *t)
+{
+	return &t->counters;
+}
+
+void socket_table_sum(const struct socket_table *t, struct connection_counters *out)
+{
+	struct socket *s;
+	size_t at = 0;
+
+	*out = t->counters.closed;
+	while ((s = map_next(&t->sockets, &at))) {
+		add_counters(out, s->raw);
+		add_counters(out, s->plaintext);
+	}
+}

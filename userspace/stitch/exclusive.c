@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Layer L6: the only request that was open in the process during the whole call. Known when the call ends:
+ * a request that came in between makes it unknown.
+ */
+#include "userspace/stitch/stitch.h"
+
+static void request_opens(struct stitch *s, struct node *request)
+{
+	struct process_requests *p = process_of(stitch_processes(s), request->read.pid);
+
+	if (!p)
+		return;
+	p->opened++;
+	p->open_count++;
+	list_append(&p->open, &request->open);
+}
+
+static void request_ends(struct stitch *s, struct node *request)
+{
+	struct process_requests *p = process_of(stitch_processes(s), request->read.pid);
+
+	if (!p || list_empty(&request->open))
+		return;
+	list_remove(&request->open);
+	p->open_count--;
+}
+
+static void call_begins(struct stitch *s, struct node *call)
+{
+	struct process_requests *p = process_of(stitch_processes(s), call->begin.pid);
+	const struct unit_requests *u = unit_of(stitch_processes(s), call->begin.pid, call->begin.unit);
+
+	/* A thread that serves requests of its own, and has none now, works after its response. */
+	if (u && u->served && !u->shared && !u->only)
+		return;
+	if (p && p->open_count == 1)
+		link_propose(call, LAYER_exclusive, LIST_ENTRY(p->open.next, struct node, open), p->opened);
+}
+
+static bool holds(struct stitch *s, struct node *call, const struct candidate *c)
+{
+	struct process_requests *p = process_of(stitch_processes(s), call->begin.pid);
+
+	return p && p->opened == c->note;
+}
+
+const struct layer exclusive_layer = {
+	.name = "exclusive",
+	.rule = PARENT_EXCLUSIVE,
+	.sure = 0.95,
+	.request_opens = request_opens,
+	.request_ends = request_ends,
+	.call_begins = call_begins,
+	.holds = holds,
+};

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SPANTAP_STITCH_LINK_H
+#define SPANTAP_STITCH_LINK_H
+
+/*
+ * Spans in the making, and how layers propose parents. A layer of STITCHING.md is one file with one
+ * `const struct layer NAME_layer` and one line in layers.c; the order there is the order of trust.
+ */
+
+#include "userspace/base/list.h"
+#include "userspace/base/map.h"
+#include "userspace/capture/socket.h"
+#include "userspace/span/span.h"
+
+struct stitch;
+struct node;
+
+/* X(name): the layers that choose a client call's parent, the surest first. */
+#define LAYERS(X) \
+	X(unit)   \
+	X(exclusive)
+
+enum layer_index {
+#define LAYER_ENUM(name) LAYER_##name,
+	LAYERS(LAYER_ENUM)
+#undef LAYER_ENUM
+	LAYER_COUNT,
+};
+
+/* What one layer found for one call: at most one request. Cleared when that request's trace goes out. */
+struct candidate {
+	struct node *request;
+	struct node *call;
+	struct list waiting; /* in request->waiters */
+	uint64_t note;	     /* the layer's own */
+};
+
+struct layer {
+	const char *name;
+	enum parent_rule rule;
+	double sure;
+	int (*init)(struct stitch *s);
+	void (*release)(struct stitch *s);
+	void (*request_opens)(struct stitch *s, struct node *request);
+	void (*request_ends)(struct stitch *s, struct node *request);
+	/* Finds the request that may have made this call; link_propose() it. */
+	void (*call_begins)(struct stitch *s, struct node *call);
+	/* Does the candidate still hold now that the call has ended? NULL: always. */
+	bool (*holds)(struct stitch *s, struct node *call, const struct candidate *c);
+};
+
+extern const struct layer *const layers[LAYER_COUNT];
+
+/* The two ends of one request on the wire: equal on both. */
+struct wire_key {
+	struct event_address client, server;
+	uint32_t seq;
+	uint32_t pad;
+};
+
+_Static_assert(sizeof(struct wire_key) <= MAP_KEY_MAX, "wire_key");
+
+struct node {
+	struct span *span;
+	struct node *parent;
+	struct list children, sibling;	   /* children in order of their begin */
+	struct candidate candidates[LAYER_COUNT];
+	struct list waiters; /* candidates of open calls that may become children */
+	struct list open;    /* in its process's open requests */
+	struct list ended_at;/* in stitch's list of ended roots that are not out yet */
+	struct mark begin, read, end; /* request's first byte, request known, last byte of the answer */
+	struct propagation propagation;
+	struct wire_key key;
+	bool keyed;
+	bool request; /* a server's: can have calls */
+	bool ended;
+	bool joined;  /* a server span placed under the call that caused it */
+	bool shared;  /* its thread had two requests open */
+	uint32_t child_count;
+};
+
+/* One open request at most per layer and call. */
+void link_propose(struct node *call, enum layer_index layer, struct node *request, uint64_t note);
+
+/* Takes back what was proposed. */
+void link_clear(struct candidate *c);
+
+/*
+ * All candidates of an ended call: the first layer that still holds wins; two that disagree give NULL and
+ * *conflict. *rule and *sure are set with a parent.
+ */
+struct node *link_decide(struct stitch *s, struct node *call, enum parent_rule *rule, double *sure,
+			 bool *conflict);
+
+/* Places child under parent (which may be open). */
+void link_attach(struct node *parent, struct node *child, enum parent_rule rule, double sure);
+
+#endif

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* See process.h. */
+#include "userspace/stitch/process.h"
+
+#include "userspace/base/memory.h"
+
+#define PROCESSES_MAX 32768
+#define UNITS_MAX 262144
+
+struct unit_key {
+	uint64_t unit;
+	uint32_t pid;
+	uint32_t pad;
+};
+
+struct unit_entry {
+	struct unit_requests requests; /* first: what unit_of() returns */
+	struct unit_key key;
+};
+
+void process_table_init(struct process_table *t)
+{
+	map_init(&t->processes, sizeof(uint32_t), PROCESSES_MAX);
+	map_init(&t->units, sizeof(struct unit_key), UNITS_MAX);
+}
+
+void process_table_release(struct process_table *t)
+{
+	size_t at = 0;
+	void *value;
+
+	while ((value = map_next(&t->processes, &at)))
+		memory_free(value);
+	at = 0;
+	while ((value = map_next(&t->units, &at)))
+		memory_free(value);
+	map_release(&t->processes);
+	map_release(&t->units);
+}
+
+struct process_requests *process_of(struct process_table *t, uint32_t pid)
+{
+	struct process_requests *p = map_find(&t->processes, &pid);
+
+	if (p)
+		return p;
+	p = memory_new(sizeof(*p));
+	if (!p || map_set(&t->processes, &pid, p)) {
+		memory_free(p);
+		return NULL;
+	}
+	p->pid = pid;
+	list_init(&p->open);
+	return p;
+}
+
+struct unit_requests *unit_of(struct process_table *t, uint32_t pid, uint64_t unit)
+{
+	struct unit_key key = { .unit = unit, .pid = pid };
+	struct unit_entry *u = map_find(&t->units, &key);
+
+	if (u)
+		return &u->requests;
+	u = memory_new(sizeof(*u));
+	if (!u || map_set(&t->units, &key, u)) {
+		memory_free(u);
+		return NULL;
+	}
+	u->key = key;
+	return &u->requests;
+}
+
+void process_gone(struct process_table *t, uint32_t pid)
+{
+	struct process_requests *p = map_find(&t->processes, &pid);
+	struct unit_entry *u;
+	size_t at = 0;
+
+	if (p && !p->open_count) {
+		map_remove(&t->processes, &pid);
+		memory_free(p);
+	}
+	while ((u = map_next(&t->units, &at))) {
+		if (u->key.pid != pid || u->requests.open_count)
+			continue;
+		map_remove(&t->units, &u->key);
+		memory_free(u);
+	}
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SPANTAP_STITCH_STITCH_H
+#define SPANTAP_STITCH_STITCH_H
+
+/*
+ * Exchanges become spans, spans become traces: which request made this call (the layers), which call caused
+ * this request (the wire), and when is a trace finished.
+ */
+
+#include "userspace/capture/target.h"
+#include "userspace/span/rules.h"
+#include "userspace/span/sink.h"
+#include "userspace/stitch/process.h"
+
+#define SINKS_MAX 8
+
+struct stitch_options {
+	struct targets *targets; /* NULL from a capture file */
+	struct span_rules *rules;
+};
+
+struct stitch_counters {
+	uint64_t spans, traces;
+	uint64_t parents[PARENT_RULES];
+	uint64_t conflicts;	 /* two layers named different parents: none */
+	uint64_t late_children;	 /* ended after their trace had gone out */
+	uint64_t too_many_children;
+	uint64_t no_memory;
+	uint64_t unfinished;	 /* open when tracing stopped */
+};
+
+struct stitch *stitch_new(const struct stitch_options *options);
+
+/* Sends out what has ended, drops what is open. Connections must be closed before. */
+void stitch_free(struct stitch *s);
+
+void stitch_add_sink(struct stitch *s, struct sink *sink);
+
+/* For socket_options: the context of its calls is a struct socket_info whose `stitch` is this. */
+extern const struct connection_observer stitch_observer;
+
+/* now_ns: CLOCK_MONOTONIC. Traces whose last children do not come go out without them. */
+void stitch_tick(struct stitch *s, uint64_t now_ns);
+
+void stitch_process_gone(struct stitch *s, uint32_t pid);
+
+const struct stitch_counters *stitch_counters(const struct stitch *s);
+
+/* Layers' shared knowledge. */
+struct process_table *stitch_processes(struct stitch *s);
+
+#endif

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Layer L1: what made the call itself read the request and still owns it. A thread counts only while it has
+ * never had two requests open at once; from then on it is an event loop and says nothing.
+ */
+#include "userspace/stitch/stitch.h"
+
+static void request_opens(struct stitch *s, struct node *request)
+{
+	struct unit_requests *u = unit_of(stitch_processes(s), request->read.pid, request->read.unit);
+
+	if (!u)
+		return;
+	u->served = true;
+	u->only = ++u->open_count == 1 ? request : NULL;
+	if (u->open_count > 1)
+		u->shared = true;
+	request->shared = u->shared;
+}
+
+static void request_ends(struct stitch *s, struct node *request)
+{
+	struct unit_requests *u = unit_of(stitch_processes(s), request->read.pid, request->read.unit);
+
+	if (!u || !u->open_count)
+		return;
+	u->open_count--;
+	if (u->only == request)
+		u->only = NULL;
+	request->shared |= u->shared;
+}
+
+static void call_begins(struct stitch *s, struct node *call)
+{
+	struct unit_requests *u = unit_of(stitch_processes(s), call->begin.pid, call->begin.unit);
+
+	if (u && !u->shared && u->only)
+		link_propose(call, LAYER_unit, u->only, 0);
+}
+
+const struct layer unit_layer = {
+	.name = "unit",
+	.rule = PARENT_UNIT,
+	.sure = 1.0,
+	.request_opens = request_opens,
+	.request_ends = request_ends,
+	.call_begins = call_begins,
+};
