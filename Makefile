@@ -5,7 +5,7 @@
 O ?= build
 CC ?= gcc
 CLANG ?= clang
-BPFTOOL ?= $(firstword $(shell command -v bpftool) /usr/sbin/bpftool)
+BPFTOOL ?= $(firstword $(wildcard /usr/lib/linux-tools/*/bpftool) $(shell command -v bpftool) /usr/sbin/bpftool)
 PKG_CONFIG ?= pkg-config
 VERSION := 0.1.0
 
@@ -45,7 +45,7 @@ TESTLIB_OBJ := $(patsubst %.c,$(O)/%.o,$(wildcard tests/lib/*.c))
 all: $(O)/spantap
 
 help:
-	@sed -n 's/^## //p' Makefile
+	@sed -n 's/^## //p' Makefile */*.mk
 
 ## make                 build/spantap, without root
 $(O)/spantap: $(C_OBJ)
