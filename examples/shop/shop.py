@@ -225,7 +225,7 @@ class Shop:
             process = self.start(
                 name,
                 command,
-                signal.SIGINT,  # at once; SIGTERM would wait for idle connections
+                signal.SIGTERM,  # SIGINT can deadlock gunicorn 20.1: its handler takes the pool's lock
                 cwd=directory,
                 env={**self.service_environment(), **environment, **self.extra_environment},
                 pass_fds=[listening.fileno()],
@@ -263,8 +263,9 @@ class Shop:
         return {**settings, "SHOP_DIRECTORY": self.directory}
 
     def stop(self):
-        for process, end_signal in reversed(self.started):
+        for process, end_signal in self.started:
             process.send_signal(end_signal)
+        for process, _end_signal in self.started:
             try:
                 process.wait(STOP_SECONDS)
             except subprocess.TimeoutExpired:
