@@ -5,7 +5,7 @@
 #include <curl/curl.h>
 #include <stdio.h>
 
-#define SECOND_NS 1000000000ull
+#include "userspace/base/clock.h"
 
 uint64_t backoff_delay_ns(unsigned int failures, uint64_t random)
 {
@@ -34,8 +34,8 @@ bool backoff_retry_after(struct bytes value, time_t now, uint64_t *wait_ns)
 			return false;
 		seconds = then > now ? (uint64_t)(then - now) : 0;
 	}
-	if (seconds > BACKOFF_RETRY_AFTER_MAX_NS / SECOND_NS)
-		seconds = BACKOFF_RETRY_AFTER_MAX_NS / SECOND_NS;
-	*wait_ns = seconds * SECOND_NS;
+	if (seconds > BACKOFF_RETRY_AFTER_MAX_NS / NS_PER_SECOND)
+		seconds = BACKOFF_RETRY_AFTER_MAX_NS / NS_PER_SECOND;
+	*wait_ns = seconds * NS_PER_SECOND;
 	return true;
 }

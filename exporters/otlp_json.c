@@ -13,9 +13,10 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 
+#include "userspace/base/json.h"
 #include "userspace/base/protobuf.h"
-#include "userspace/base/utf8.h"
 
 /* resourceSpans.scopeSpans.spans.attributes.value.arrayValue.values: seven, and one to spare. */
 #define DEPTH_MAX 8
@@ -119,78 +120,53 @@ static const struct json_field export_request[] = {
 	{ 0 },
 };
 
-static void put_string(struct buf *out, struct bytes text)
-{
-	buf_add_byte(out, '"');
-	while (text.len) {
-		size_t plain = 0;
-
-		while (plain < text.len && text.data[plain] >= ' ' && text.data[plain] != '"' &&
-		       text.data[plain] != '\\')
-			plain++;
-		utf8_add(out, bytes_part(text, 0, plain));
-		text = bytes_from(text, plain);
-		if (!text.len)
-			break;
-		if (text.data[0] < ' ')
-			buf_printf(out, "\\u%04x", text.data[0]);
-		else
-			buf_printf(out, "\\%c", text.data[0]);
-		text = bytes_from(text, 1);
-	}
-	buf_add_byte(out, '"');
-}
-
-static void put_hex(struct buf *out, struct bytes bytes)
-{
-	buf_add_byte(out, '"');
-	for (size_t i = 0; i < bytes.len; i++)
-		buf_printf(out, "%02x", bytes.data[i]);
-	buf_add_byte(out, '"');
-}
-
-static void put_double(struct buf *out, uint64_t bits)
+static void put_double(struct json *j, uint64_t bits)
 {
 	double value;
 
 	memcpy(&value, &bits, sizeof(value));
-	if (isnan(value))
-		buf_add_text(out, "\"NaN\"");
-	else if (isinf(value))
-		buf_add_text(out, value < 0 ? "\"-Infinity\"" : "\"Infinity\"");
+	if (isfinite(value))
+		json_double(j, value);
 	else
-		buf_printf(out, "%.17g", value);
+		json_text(j, isnan(value) ? "NaN" : value < 0 ? "-Infinity" : "Infinity");
 }
 
-static int put_message(struct buf *out, struct bytes in, const struct json_field *fields,
-		       int depth);
-
-static int put_value(struct buf *out, const struct json_field *to,
-		     const struct protobuf_field *from, int depth)
+static void put_decimal(struct json *j, const char *sign, uint64_t value)
 {
+	char text[32];
+
+	snprintf(text, sizeof(text), "%s%" PRIu64, sign, value);
+	json_text(j, text);
+}
+
+static int put_message(struct json *j, struct bytes in, const struct json_field *fields, int depth);
+
+static int put_value(struct json *j, const struct json_field *to, const struct protobuf_field *from,
+		     int depth)
+{
+	bool negative = to->form == FORM_INT64 && from->value >> 63;
+
 	switch (to->form) {
 	case FORM_MESSAGE:
-		return put_message(out, from->bytes, to->message, depth + 1);
+		return put_message(j, from->bytes, to->message, depth + 1);
 	case FORM_STRING:
-		put_string(out, from->bytes);
+		json_string(j, from->bytes);
 		break;
 	case FORM_HEX:
-		put_hex(out, from->bytes);
+		json_hex(j, from->bytes.data, from->bytes.len);
 		break;
 	case FORM_UINT:
-		buf_printf(out, "%" PRIu64, from->value);
+		json_uint(j, from->value);
 		break;
 	case FORM_BOOL:
-		buf_add_text(out, from->value ? "true" : "false");
+		json_bool(j, from->value != 0);
 		break;
 	case FORM_INT64:
-		buf_printf(out, "\"%" PRId64 "\"", (int64_t)from->value);
-		break;
 	case FORM_UINT64:
-		buf_printf(out, "\"%" PRIu64 "\"", from->value);
+		put_decimal(j, negative ? "-" : "", negative ? -from->value : from->value);
 		break;
 	case FORM_DOUBLE:
-		put_double(out, from->value);
+		put_double(j, from->value);
 		break;
 	}
 	return 0;
@@ -203,41 +179,42 @@ static const struct json_field *field_find(const struct json_field *fields, uint
 	return fields->number ? fields : NULL;
 }
 
-/* A repeated field's values follow each other in what otlp.c writes, so a list ends where the
- * number changes. */
-static int put_message(struct buf *out, struct bytes in, const struct json_field *fields, int depth)
+/* A repeated field's values follow each other in what otlp.c writes: a list ends where the number
+ * changes. */
+static int put_message(struct json *j, struct bytes in, const struct json_field *fields, int depth)
 {
 	struct cursor c = cursor_of(in);
 	const struct json_field *last = NULL;
 	struct protobuf_field from;
-	int err = 0;
+	int err = depth > DEPTH_MAX ? -EBADMSG : 0;
 
-	if (depth > DEPTH_MAX)
-		return -EBADMSG;
-	buf_add_byte(out, '{');
+	json_object(j);
 	while (!err && protobuf_next(&c, &from)) {
 		const struct json_field *to = field_find(fields, from.number);
 
 		if (!to)
 			return -EBADMSG;
 		if (last && last != to && last->repeated)
-			buf_add_byte(out, ']');
-		if (last)
-			buf_add_byte(out, ',');
+			json_array_end(j);
 		if (last != to)
-			buf_printf(out, "\"%s\":%s", to->name, to->repeated ? "[" : "");
-		err = put_value(out, to, &from, depth);
+			json_key(j, to->name);
+		if (last != to && to->repeated)
+			json_array(j);
+		err = put_value(j, to, &from, depth);
 		last = to;
 	}
 	if (last && last->repeated)
-		buf_add_byte(out, ']');
-	buf_add_byte(out, '}');
+		json_array_end(j);
+	json_object_end(j);
 	return c.failed ? -EBADMSG : err;
 }
 
 int otlp_json(struct bytes protobuf, struct buf *out)
 {
-	int err = put_message(out, protobuf, export_request, 0);
+	struct json j;
+	int err;
 
+	json_init(&j, out);
+	err = put_message(&j, protobuf, export_request, 0);
 	return !err && out->full ? -E2BIG : err;
 }

@@ -8,13 +8,13 @@
 
 #include <time.h>
 
+#include "userspace/base/clock.h"
 #include "userspace/base/memory.h"
 
 #define WAITING_BYTES_MAX (128u << 20)
-#define BATCH_WAIT_NS 1000000000ull
+#define BATCH_WAIT_NS NS_PER_SECOND
 #define SPARE_MAX 1024      /* spans kept for use again; more are freed */
 #define SPARE_TEXT_MAX 4096 /* and their text buffers, when not larger */
-#define SECOND_NS 1000000000ull
 
 struct queue_entry {
 	struct queue_entry *next;
@@ -23,14 +23,6 @@ struct queue_entry {
 	size_t bytes;
 	size_t trace_left; /* spans of this trace from here on, this one counted */
 };
-
-uint64_t span_queue_now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * SECOND_NS + (uint64_t)now.tv_nsec;
-}
 
 void span_queue_init(struct span_queue *q, size_t max, size_t batch_max)
 {
@@ -145,7 +137,7 @@ static struct queue_entry *copy_trace(struct span_queue *q, const struct trace *
 				      size_t *bytes, struct queue_entry **last)
 {
 	struct queue_entry *first = NULL, **link = &first;
-	uint64_t now_ns = span_queue_now_ns();
+	uint64_t now_ns = clock_now_ns();
 
 	*bytes = 0;
 	for (size_t i = 0; i < trace->count; i++) {
@@ -233,8 +225,8 @@ void span_queue_add(struct span_queue *q, const struct trace *trace)
 
 static bool wait_until(struct span_queue *q, pthread_cond_t *cond, uint64_t until_ns)
 {
-	struct timespec until = { .tv_sec = (time_t)(until_ns / SECOND_NS),
-				  .tv_nsec = (long)(until_ns % SECOND_NS) };
+	struct timespec until = { .tv_sec = (time_t)(until_ns / NS_PER_SECOND),
+				  .tv_nsec = (long)(until_ns % NS_PER_SECOND) };
 
 	if (until_ns == UINT64_MAX)
 		return pthread_cond_wait(cond, &q->lock) == 0;
@@ -254,7 +246,7 @@ bool span_queue_wait_ended(struct span_queue *q, uint64_t deadline_ns)
 	bool ended;
 
 	pthread_mutex_lock(&q->lock);
-	while (!q->sender_ended && span_queue_now_ns() < deadline_ns)
+	while (!q->sender_ended && clock_now_ns() < deadline_ns)
 		wait_until(q, &q->ended, deadline_ns);
 	ended = q->sender_ended;
 	pthread_mutex_unlock(&q->lock);
@@ -270,7 +262,7 @@ bool span_queue_expired(struct span_queue *q)
 {
 	uint64_t deadline_ns = atomic_load(&q->deadline_ns);
 
-	return deadline_ns != UINT64_MAX && span_queue_now_ns() >= deadline_ns;
+	return deadline_ns != UINT64_MAX && clock_now_ns() >= deadline_ns;
 }
 
 /* How many of the first waiting spans go into a batch that has count already: a whole trace, else
@@ -315,7 +307,7 @@ size_t span_queue_take(struct span_queue *q, const struct span **out, struct que
 	while (!span_queue_ending(q)) {
 		uint64_t until_ns = q->first ? q->first->added_ns + BATCH_WAIT_NS : UINT64_MAX;
 
-		if (q->count >= q->batch_max || span_queue_now_ns() >= until_ns)
+		if (q->count >= q->batch_max || clock_now_ns() >= until_ns)
 			break;
 		wait_until(q, &q->changed, until_ns);
 	}
@@ -345,7 +337,7 @@ void span_queue_sleep(struct span_queue *q, uint64_t until_ns)
 		uint64_t deadline_ns = atomic_load(&q->deadline_ns);
 		uint64_t stop_ns = deadline_ns < until_ns ? deadline_ns : until_ns;
 
-		if (span_queue_now_ns() >= stop_ns || (!was_ending && deadline_ns != UINT64_MAX))
+		if (clock_now_ns() >= stop_ns || (!was_ending && deadline_ns != UINT64_MAX))
 			break;
 		wait_until(q, &q->changed, stop_ns);
 	}

@@ -79,6 +79,4 @@ void span_queue_sender_ended(struct span_queue *q);
 void span_queue_count(struct span_queue *q, const struct exporter_counters *more);
 void span_queue_counters(struct span_queue *q, struct exporter_counters *out);
 
-uint64_t span_queue_now_ns(void);
-
 #endif

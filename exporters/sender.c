@@ -16,11 +16,11 @@
 
 #include "exporters/backoff.h"
 #include "exporters/url.h"
+#include "userspace/base/clock.h"
 #include "userspace/base/log.h"
 
-#define SECOND_NS 1000000000ull
-#define GIVE_UP_AFTER_NS (120 * SECOND_NS)
-#define TELL_DOWN_EVERY_NS (60 * SECOND_NS) /* for a back end that comes and goes */
+#define GIVE_UP_AFTER_NS (120 * NS_PER_SECOND)
+#define TELL_DOWN_EVERY_NS (60 * NS_PER_SECOND) /* for a back end that comes and goes */
 
 int sender_init(struct sender *s, const struct exporter *exporter, const char *url,
 		struct span_queue *queue, struct error *error)
@@ -88,7 +88,7 @@ static void tell_refused(struct sender *s, uint64_t spans, const char *why)
 
 static void tell_down(struct sender *s, const char *why, const char *check)
 {
-	uint64_t now_ns = span_queue_now_ns();
+	uint64_t now_ns = clock_now_ns();
 
 	if (s->told_down || (s->told_down_ns && now_ns - s->told_down_ns < TELL_DOWN_EVERY_NS))
 		return;
@@ -122,7 +122,7 @@ static bool expired(void *context)
 static long timeout_ms(const struct sender *s)
 {
 	uint64_t deadline_ns = atomic_load(&s->queue->deadline_ns);
-	uint64_t now_ns = span_queue_now_ns();
+	uint64_t now_ns = clock_now_ns();
 	uint64_t left_ms;
 
 	if (deadline_ns == UINT64_MAX)
@@ -146,10 +146,10 @@ static void failed(struct sender *s, const struct reply *reply, const struct err
 	s->pause_asked = backoff_retry_after(reply->retry_after, time(NULL), &wait_ns);
 	if (!s->pause_asked) {
 		if (getrandom(&random, sizeof(random), GRND_NONBLOCK) < 0)
-			random = span_queue_now_ns();
+			random = clock_now_ns();
 		wait_ns = backoff_delay_ns(s->failures, random);
 	}
-	s->not_before_ns = span_queue_now_ns() + wait_ns;
+	s->not_before_ns = clock_now_ns() + wait_ns;
 	snprintf(status, sizeof(status), "status %ld", reply->status);
 	/* judge() repeats the status in front of what the back end said. */
 	if (reply->status && check[0])
@@ -198,7 +198,7 @@ static enum delivery post(struct sender *s, size_t spans)
 static bool hopeless(const struct sender *s)
 {
 	uint64_t deadline_ns = atomic_load(&s->queue->deadline_ns);
-	uint64_t now_ns = span_queue_now_ns();
+	uint64_t now_ns = clock_now_ns();
 
 	if (deadline_ns == UINT64_MAX)
 		return false;
@@ -212,7 +212,7 @@ static bool hopeless(const struct sender *s)
 
 static void deliver(struct sender *s, size_t spans)
 {
-	uint64_t give_up_ns = span_queue_now_ns() + GIVE_UP_AFTER_NS;
+	uint64_t give_up_ns = clock_now_ns() + GIVE_UP_AFTER_NS;
 
 	while (!hopeless(s)) {
 		span_queue_sleep(s->queue, s->not_before_ns);

@@ -14,12 +14,12 @@
 #include "exporters/exporter.h"
 #include "exporters/queue.h"
 #include "exporters/sender.h"
+#include "userspace/base/clock.h"
 #include "userspace/base/log.h"
 #include "userspace/base/memory.h"
 
-#define SECOND_NS 1000000000ull
-#define FINISH_NS (5 * SECOND_NS)
-#define FINISH_SLACK_NS SECOND_NS /* libcurl asks once a second whether to go on */
+#define FINISH_NS (5 * NS_PER_SECOND)
+#define FINISH_SLACK_NS NS_PER_SECOND /* libcurl asks once a second whether to go on */
 
 struct exporter_sink {
 	struct sink sink; /* first: the callbacks cast */
@@ -97,7 +97,7 @@ static void on_tick(struct sink *sink, uint64_t now_ns)
 /* Ends the thread within `patience_ns`, or leaves it behind. */
 static void end(struct exporter_sink *e, uint64_t patience_ns)
 {
-	uint64_t now_ns = span_queue_now_ns();
+	uint64_t now_ns = clock_now_ns();
 
 	if (!e->started || e->ending)
 		return;
