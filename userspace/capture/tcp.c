@@ -314,13 +314,13 @@ static void hold(struct tcp_context *t, struct tcp_connection *c, int sender, co
 }
 
 /* p brings nothing new; `known` of its bytes are told. */
-static bool is_repeated(const struct stream *s, const struct piece *p, int32_t known)
+static bool is_repeated(const struct piece *p, int32_t known)
 {
 	bool ends = p->flags & (PACKET_FIN | PACKET_RST);
 
-	/* A keep-alive's filler byte has a number that the receiver already has and is not data.
-	 * After a hole nobody can tell, so a lone byte is taken only where it is expected. */
-	if (p->len == 1 && !ends && (known != 0 || tcp_distance(piece_end(p), s->acked) >= 0))
+	/* Some stacks' keep-alives carry a filler byte, which is not data but stands where data
+	 * did. A byte that an application wrote comes with PSH. */
+	if (p->len == 1 && !(p->flags & PACKET_PSH) && !ends)
 		return true;
 	if (known <= 0)
 		return false;
@@ -342,14 +342,16 @@ static void take_payload(struct tcp_context *t, struct tcp_connection *c, int se
 		.whole_start = true,
 	};
 	int32_t known = tcp_distance(p.seq, s->next);
+	const struct segment *head;
 
-	if (s->ended || is_repeated(s, &p, known)) {
+	if (s->ended || is_repeated(&p, known)) {
 		t->counters.repeated++;
 		return;
 	}
 	if (known > 0)
 		piece_trim(&p, (uint32_t)known);
-	if (!s->held.head && is_next(c, sender, &p))
+	head = s->held.head;
+	if (is_next(c, sender, &p) && (!head || tcp_distance(piece_end(&p), head->piece.seq) >= 0))
 		pass(t, c, sender, &p);
 	else
 		hold(t, c, sender, &p);
