@@ -1,0 +1,378 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Recognising MySQL by its shapes, for detection and for finding the place again after a loss. A
+ * packet has no magic: 3 bytes of length, a sequence number and a first byte. So a length has to
+ * fit the transfer, or the content has to be unmistakable (SQL, a greeting, an SQLSTATE, a column
+ * definition).
+ *
+ * After a loss inside an answer only its end can be found: the EOF, OK or ERR at the very end of
+ * what the server sent. Rows in between are not looked for, they would help nobody.
+ */
+#include "userspace/protocol/mysql.h"
+
+/* A capture keeps at least this much of a transfer: a shorter one is complete, and its lengths must
+ * fit. */
+#define CAPTURE_MIN 64
+#define LOGIN_LEN_MIN 32
+#define GREETING_LEN_MAX 1024
+#define ERROR_LEN_MAX 1024
+
+static bool is_letter(uint8_t c)
+{
+	return bytes_lower(c) >= 'a' && bytes_lower(c) <= 'z';
+}
+
+static struct mysql_packet packet_at(struct bytes head, size_t at)
+{
+	struct input in = { .bytes = bytes_from(head, at), .cut = true };
+	struct mysql_packet p = { 0 };
+
+	if (mysql_packet_read(&p, &in, 0) != DECODE_OK)
+		p.len = 0;
+	return p;
+}
+
+/* ---- to the server --------------------------------------------------------------------------- */
+
+/* 90: begins as SQL does; 60: text without control characters; 0: not text. */
+static int score_sql(struct bytes text)
+{
+	static const char *const verbs[] = {
+		"select",  "insert",   "update",     "delete",    "replace", "set",      "show",
+		"begin",   "start",    "commit",     "rollback",  "call",    "create",   "drop",
+		"alter",   "truncate", "with",       "use",       "explain", "desc",     "describe",
+		"analyze", "lock",     "unlock",     "savepoint", "release", "load",     "do",
+		"execute", "prepare",  "deallocate", "grant",     "revoke",  "optimize", "flush",
+		"kill",    "xa",       "values",     "table",     "handler", "check",    "rename",
+		"declare",
+	};
+	size_t len = 0;
+
+	for (size_t i = 0; i < text.len; i++)
+		if (text.data[i] < ' ' && !memchr("\t\n\r", text.data[i], 3) && i < CAPTURE_MIN)
+			return 0;
+	while (text.len && memchr(" \t\n\r(", text.data[0], 5))
+		text = bytes_from(text, 1);
+	if (bytes_starts(text, "/*") || bytes_starts(text, "-- "))
+		return 90;
+	while (len < text.len && is_letter(text.data[len]))
+		len++;
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		if (bytes_is_nocase(bytes_part(text, 0, len), verbs[i]))
+			return 90;
+	return text.len ? 60 : 0;
+}
+
+/* With CLIENT_QUERY_ATTRIBUTES and none of them, 00 01 comes before the text. */
+static int score_query(struct bytes text)
+{
+	return score_sql(
+		bytes_from(text, text.len > 2 && !text.data[0] && text.data[1] == 1 ? 2 : 0));
+}
+
+/* | id 4 | flags 1 | iterations: 1, 4 bytes | */
+static int score_execute(struct bytes arguments)
+{
+	struct cursor c = cursor_of(arguments);
+	uint8_t flags;
+
+	cursor_le32(&c);
+	flags = cursor_u8(&c);
+	return flags <= 8 && cursor_le32(&c) == 1 && !c.failed ? 85 : 0;
+}
+
+/* How much the packet at the start of `rest` looks like a command; *fits: it is there as a whole.
+ */
+static int score_command(const struct mysql_packet *p)
+{
+	const struct mysql_command *command = p->body.len ? mysql_command(p->body.data[0]) : NULL;
+	struct bytes arguments = bytes_from(p->body, 1);
+	int score = 0;
+
+	if (!command || p->seq || p->len < command->min || p->len > command->max)
+		return 0;
+	if (command->code == MYSQL_QUERY)
+		score = score_query(arguments);
+	else if (command->code == MYSQL_PREPARE)
+		score = score_sql(arguments);
+	else if (command->code == MYSQL_EXECUTE)
+		score = score_execute(arguments);
+	else if (!p->whole)
+		return 0;
+	else if (command->code == MYSQL_INIT_DB)
+		score = score_sql(arguments) ? 55 : 0;
+	else if (command->min == command->max)
+		score = command->min == 1 ? 60 : 55;
+	else
+		score = 30;
+	/* Not whole though the capture would have kept it: perhaps its rest comes in another
+	 * transfer. */
+	if (!p->whole && p->body.len + MYSQL_HEADER < CAPTURE_MIN)
+		score = score < 45 ? score : 45;
+	return score;
+}
+
+/* A handshake response or SSLRequest: 32 fixed bytes, of which the filler is zero (MariaDB uses its
+ * end). */
+static int score_login(const struct mysql_packet *p)
+{
+	static const uint8_t zeros[19];
+	struct cursor c = cursor_of(p->body);
+	uint32_t capabilities = cursor_le32(&c), largest = cursor_le32(&c);
+	struct bytes filler;
+
+	cursor_u8(&c);
+	filler = cursor_bytes(&c, sizeof(zeros));
+	if (c.failed || p->len < LOGIN_LEN_MIN || (p->seq != 1 && p->seq != 2) ||
+	    !(capabilities & MYSQL_CAN_PROTOCOL_41) || largest > 1u << 31 ||
+	    !bytes_equal(filler, bytes_of(zeros, sizeof(zeros))))
+		return 0;
+	return p->whole || p->body.len >= CAPTURE_MIN ? 95 : 60;
+}
+
+static int probe_command(struct bytes head)
+{
+	size_t at = 0;
+	int best = 0;
+
+	/* Several in one transfer (CLOSE, PREPARE) must all make sense. */
+	while (at < head.len) {
+		struct mysql_packet p = packet_at(head, at);
+		int score = p.len ? score_command(&p) : 0;
+
+		if (!score)
+			return at && head.len - at < MYSQL_HEADER + 1 ? best : 0;
+		if (score > best)
+			best = score;
+		at += MYSQL_HEADER + p.body.len;
+	}
+	return best;
+}
+
+/* ---- to the client --------------------------------------------------------------------------- */
+
+static int score_greeting(const struct mysql_packet *p)
+{
+	struct bytes version = bytes_from(p->body, 1);
+	size_t end = bytes_find(version, 0, 0), dots = 0;
+
+	if (p->seq || p->len > GREETING_LEN_MAX || version.len < 4 || version.data[0] < '0' ||
+	    version.data[0] > '9' || end > 128)
+		return 0;
+	for (size_t i = 0; i < end; i++) {
+		if (version.data[i] < ' ' || version.data[i] > '~')
+			return 0;
+		dots += version.data[i] == '.';
+	}
+	if (!dots)
+		return 0;
+	return end < version.len && (p->whole || p->body.len >= CAPTURE_MIN) ? 95 : 60;
+}
+
+static bool is_sqlstate(struct bytes text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (!is_letter(text.data[i]) && (text.data[i] < '0' || text.data[i] > '9'))
+			return false;
+	return text.len == 5;
+}
+
+static int score_error(const struct mysql_packet *p)
+{
+	struct cursor c = cursor_of(bytes_from(p->body, 1));
+	uint16_t code = cursor_le16(&c);
+	bool marked = cursor_u8(&c) == '#';
+
+	if (c.failed || p->len > ERROR_LEN_MAX || code < 1000 || code > 20000)
+		return 0;
+	if (marked)
+		return is_sqlstate(cursor_bytes(&c, 5)) ? 90 : 0;
+	return p->seq == 0 && p->whole ? 50 : 0;
+}
+
+/* No server sets this bit, nor the rows and ids of an answer that is all flags. */
+static bool is_status(const struct mysql_packet *p)
+{
+	struct mysql_status s = mysql_status_read(p);
+
+	return s.known && !(s.flags & 0x4);
+}
+
+/* | columns | then the first definition, whose catalog is always "def" |. */
+static int score_columns(const struct mysql_packet *p, struct bytes head)
+{
+	struct cursor c = cursor_of(p->body);
+	uint64_t columns = mysql_lenenc(&c);
+	struct mysql_packet next = packet_at(head, MYSQL_HEADER + p->len);
+
+	if (c.failed || !columns || c.at + 1 < p->len || c.at > p->len || columns > 4096)
+		return 0;
+	if (next.len && next.seq == 2 && bytes_starts(next.body, "\3def"))
+		return 95;
+	return head.len == MYSQL_HEADER + p->len ? 20 : 0;
+}
+
+static int probe_answer(struct bytes head)
+{
+	struct mysql_packet p = packet_at(head, 0);
+
+	if (!p.len || !p.body.len)
+		return 0;
+	if (p.seq == 0 && p.body.data[0] == 0x0a)
+		return score_greeting(&p);
+	if (p.body.data[0] == MYSQL_ERR && p.seq <= 1)
+		return score_error(&p);
+	if (p.seq != 1)
+		return 0;
+	if (p.body.data[0] == MYSQL_EOF && p.len == MYSQL_EOF_LEN)
+		return p.whole && is_status(&p) ? 50 : 0;
+	if (p.body.data[0] != MYSQL_OK)
+		return score_columns(&p, head);
+	if (p.len == MYSQL_PREPARED_LEN && p.whole && !p.body.data[9])
+		return 60;
+	return p.len >= MYSQL_OK_LEN_MIN && p.whole && is_status(&p) ? 60 : 0;
+}
+
+int mysql_probe(enum flow flow, struct bytes head)
+{
+	struct mysql_packet first = packet_at(head, 0);
+
+	if (!first.len)
+		return 0;
+	if (flow == TO_CLIENT)
+		return probe_answer(head);
+	return first.seq ? score_login(&first) : probe_command(head);
+}
+
+/* ---- after a loss ---------------------------------------------------------------------------- */
+
+void mysql_lose(struct mysql *my, enum flow flow)
+{
+	my->flow[flow].lost = true;
+	my->flow[flow].continues = false;
+	if (flow != TO_CLIENT)
+		return;
+	my->trailing_seq = 0;
+	if (!my->pending_count)
+		return;
+	my->missed = true;
+	my->step = MYSQL_STEP_SCAN;
+}
+
+void mysql_gap(void *state, enum flow flow, uint64_t lost)
+{
+	(void)lost;
+	mysql_lose(state, flow);
+}
+
+/* Can this be the first packet of the answer to the oldest command? */
+static bool begins_answer(struct mysql *my, struct bytes in)
+{
+	struct mysql_packet p = packet_at(in, 0);
+	enum mysql_expect expect = mysql_command(mysql_oldest(my)->code)->expect;
+	uint8_t first = p.body.len ? p.body.data[0] : 0;
+
+	if (!p.len || p.seq != mysql_oldest(my)->seq)
+		return false;
+	/* Clients and servers exist that read the header with a call of its own. */
+	if (in.len == MYSQL_HEADER)
+		return true;
+	if (!p.body.len)
+		return false;
+	if (first == MYSQL_ERR)
+		return score_error(&p) != 0;
+	if (expect == MYSQL_EXPECT_RESULT && first != MYSQL_OK)
+		return first == MYSQL_INFILE || (first != MYSQL_EOF && p.len <= 4);
+	if (expect == MYSQL_EXPECT_RESULT || expect == MYSQL_EXPECT_OK)
+		return p.len == MYSQL_EOF_LEN || p.len >= MYSQL_OK_LEN_MIN;
+	return expect != MYSQL_EXPECT_PREPARED || p.len >= MYSQL_PREPARED_LEN;
+}
+
+/* The fixed end of a column definition: | 0c | charset 2 | length 4 | type | flags 2 | decimals |
+ * 00 00 | */
+static bool ends_definition(struct bytes before)
+{
+	struct bytes end = bytes_from(before, before.len < 13 ? before.len : before.len - 13);
+
+	return end.len == 13 && end.data[0] == 0x0c && !end.data[11] && !end.data[12];
+}
+
+/*
+ * Is there the end of a result set at `at`, with nothing behind it or, when more results follow,
+ * the next packet? Its shape is at least 5 bytes that rows have only by intent.
+ */
+static bool ends_result(const struct mysql_packet *p, struct bytes in, size_t at)
+{
+	struct mysql_status s = mysql_status_read(p);
+	struct mysql_packet next = packet_at(in, at + MYSQL_HEADER + p->len);
+
+	if (!p->whole || !s.known || s.flags & 0x4)
+		return false;
+	if (p->len != MYSQL_EOF_LEN &&
+	    (p->len < MYSQL_OK_LEN_MIN || p->body.data[1] || p->body.data[2]))
+		return false;
+	if (at + MYSQL_HEADER + p->len == in.len)
+		return true;
+	return s.flags & MYSQL_STATUS_MORE_RESULTS && next.len && next.seq == (uint8_t)(p->seq + 1);
+}
+
+static bool ends_answer(const struct mysql_packet *p, struct bytes in, size_t at)
+{
+	if (!p->body.len)
+		return false;
+	if (p->body.data[0] == MYSQL_EOF)
+		return ends_result(p, in, at);
+	return p->body.data[0] == MYSQL_ERR && p->whole && score_error(p) == 90 &&
+	       at + MYSQL_HEADER + p->len == in.len;
+}
+
+/* Offset of the end of the answer that is under way, or in.len. */
+static size_t find_end(struct mysql *my, struct bytes in)
+{
+	enum mysql_expect expect = mysql_command(mysql_oldest(my)->code)->expect;
+
+	/* With several commands under way it would not be known whose end it is. */
+	if (my->pending_count > 1 || (expect != MYSQL_EXPECT_RESULT && expect != MYSQL_EXPECT_ROWS))
+		return in.len;
+	for (size_t at = 0; at + MYSQL_HEADER + MYSQL_EOF_LEN <= in.len; at++) {
+		struct mysql_packet p = packet_at(in, at);
+
+		if (!p.len || !ends_answer(&p, in, at))
+			continue;
+		my->step = MYSQL_STEP_ROWS;
+		if (p.len == MYSQL_EOF_LEN && ends_definition(bytes_part(in, 0, at)))
+			my->step = MYSQL_STEP_COLUMNS_END;
+		mysql_oldest(my)->seq = p.seq;
+		return at;
+	}
+	return in.len;
+}
+
+static size_t resync_answer(struct mysql *my, struct bytes in)
+{
+	if (!my->pending_count)
+		return mysql_probe(TO_CLIENT, in) >= 50 ? 0 : in.len;
+	my->missed = true;
+	if (my->step == MYSQL_STEP_FIRST)
+		return begins_answer(my, in) ? 0 : in.len;
+	return find_end(my, in);
+}
+
+static size_t resync_command(struct bytes in)
+{
+	struct mysql_packet p = packet_at(in, 0);
+
+	if (in.len == MYSQL_HEADER && p.len && p.len < UINT16_MAX && p.seq == 0)
+		return 0;
+	return mysql_probe(TO_SERVER, in) >= 50 ? 0 : in.len;
+}
+
+size_t mysql_resync(void *state, enum flow flow, struct bytes in)
+{
+	struct mysql *my = state;
+	size_t at = flow == TO_SERVER ? resync_command(in) : resync_answer(my, in);
+
+	if (at < in.len)
+		my->flow[flow].lost = false;
+	return at;
+}
