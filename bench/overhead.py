@@ -6,9 +6,10 @@
 
 Each round measures every variant once, in alternating order, with the plain server in the same round as
 the yardstick; the table holds ratios to it (median, and the smallest and largest of the rounds), because
-only ratios of neighbours survive a noisy machine. "nothing" is the plain server measured once more: the noise. "server" is the processor time of the server per
-request, hooks included; "all" adds spantap's own; "rate" is requests per second. The shop also runs under
-the in-process tracers of OpenTelemetry and Datadog, which send to a sink on this machine. Needs root.
+only ratios of neighbours survive a noisy machine. "nothing" is the plain server measured once more: the
+noise. "server" is the processor time of the server per request, hooks included; "all" adds spantap's
+own; "rate" is requests per second. The shop also runs under the in-process tracers of OpenTelemetry and
+Datadog, which send to a sink on this machine. Needs root.
 """
 import argparse
 import contextlib
@@ -59,7 +60,9 @@ def tracer_environment():
         [PYTHON, "-m", "venv", "--clear", "--system-site-packages", directory],
         [pip, "install", "--quiet", *TRACERS],
     ):
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        done = subprocess.run(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        )
         if done.returncode != 0:
             say(f"no tracers to compare with: {' '.join(command[:3])}: {done.stdout.strip()[-300:]}")
             return None
@@ -232,7 +235,8 @@ def bench_shop(arguments):
         others = unwatched_and_watched(server, arguments)
         directory = None if arguments.no_tracers else tracer_environment()
         if directory:
-            sink = stack.enter_context(running([PYTHON, os.path.join(HERE, "sink.py")], stdout=subprocess.PIPE))
+            command = [PYTHON, os.path.join(HERE, "sink.py")]
+            sink = stack.enter_context(running(command, stdout=subprocess.PIPE))
             url = f"http://127.0.0.1:{int(sink.stdout.readline())}"
             for name, program, environment in (
                 ("opentelemetry", "opentelemetry-instrument", {
@@ -272,7 +276,8 @@ def wait_for_traces(name, url, before):
 
 def bench_one(subject, start, arguments):
     with start(arguments.seconds) as server:
-        return compare(subject, Variant("", server), unwatched_and_watched(server, arguments), arguments.rounds)
+        others = unwatched_and_watched(server, arguments)
+        return compare(subject, Variant("", server), others, arguments.rounds)
 
 
 def main():

@@ -12,7 +12,6 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "shop"))
 import findings  # noqa: E402
@@ -70,7 +69,8 @@ def watch(spantap, shop):
 
 
 def demo(spantap):
-    if subprocess.run([*as_root(), "true"], check=False).returncode != 0:  # asks for the password now, not amid the trees
+    # asks for the password now, not amid the trees
+    if subprocess.run([*as_root(), "true"], check=False).returncode != 0:
         raise ShopError("sudo refused")
     say("starting the shop: PostgreSQL, Redis and two Flask services, in a temporary directory")
     with Shop("before") as shop:

@@ -40,7 +40,8 @@ die() {
 
 missing_of() {
 	local installed
-	installed=$(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' "$@" 2>/dev/null | sed -n 's/^.i  *//p' || true)
+	installed=$(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' "$@" 2>/dev/null |
+		sed -n 's/^.i  *//p' || true)
 	printf '%s\n' "$@" | sort -u | grep -vxF "${installed:-none}" || true
 }
 

@@ -47,7 +47,8 @@ def dependency(span):
     if system:
         return system
     address = attributes.get("server.address") or attributes.get("network.peer.address", "?")
-    return f"{span['protocol']} {address}:{attributes.get('server.port') or attributes.get('network.peer.port', '?')}"
+    port = attributes.get("server.port") or attributes.get("network.peer.port", "?")
+    return f"{span['protocol']} {address}:{port}"
 
 
 def union(intervals):
@@ -99,8 +100,8 @@ def report(spans, summary):
     print(f"{'service':<14} {'endpoint':<28} {'requests':>8} {'p95 ms':>8}  of the time, on average")
     for (service, name), endpoint in sorted(endpoints.items(), key=lambda item: -p95(item[1].times)):
         total = sum(endpoint.times)
-        parts = sorted(((sum(times) / total, who) for who, times in endpoint.dependencies.items()), reverse=True)
-        shares = ", ".join(f"{share:.0%} {who}" for share, who in parts)
+        parts = [(sum(times) / total, who) for who, times in endpoint.dependencies.items()]
+        shares = ", ".join(f"{share:.0%} {who}" for share, who in sorted(parts, reverse=True))
         print(
             f"{service:<14} {name:<28} {len(endpoint.times):>8} {p95(endpoint.times) / MS:>8.1f}"
             f"  {shares or 'no calls'}"

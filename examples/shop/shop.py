@@ -95,8 +95,7 @@ class Shop:
             return "".join(log.readlines()[-15:])
 
     def start(self, name, command, end_signal, **options):
-        """The environment of a service is what it needs, not what we happen to have: no OTEL_*, no PYTHON*."""
-        dies_with_us = options.pop("dies_with_us", lambda: LIBC.prctl(PR_SET_PDEATHSIG, end_signal))
+        """A server's environment is what it needs, not what we happen to have: no OTEL_*, no PYTHON*."""
         environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
         environment.update(options.pop("env", {}))
         with open(self.log(name), "ab") as log:
@@ -107,7 +106,7 @@ class Shop:
                 stderr=log,
                 env=environment,
                 cwd=options.pop("cwd", self.directory),
-                preexec_fn=dies_with_us,
+                preexec_fn=lambda: LIBC.prctl(PR_SET_PDEATHSIG, end_signal),
                 start_new_session=True,  # a ^C of the terminal is ours to handle
                 **options,
             )
@@ -208,7 +207,8 @@ class Shop:
         }
 
     def seed(self):
-        process = self.start("seed", [PYTHON, "seed.py"], signal.SIGTERM, cwd=HERE, env=self.service_environment())
+        environment = self.service_environment()
+        process = self.start("seed", [PYTHON, "seed.py"], signal.SIGTERM, cwd=HERE, env=environment)
         if process.wait() != 0:
             raise ShopError(f"seed.py failed\n{self.log_tail('seed')}")
 
@@ -219,8 +219,8 @@ class Shop:
             listening.listen(512)
             port = listening.getsockname()[1]
             workers = os.environ.get("SHOP_WORKERS", "2") if name == "web" else "1"
-            command = [*self.python, "-m", "gunicorn", "--bind", f"fd://{listening.fileno()}", "--workers", workers]
-            command += ["--worker-class", "gthread", "--threads", threads, "--keep-alive", "75"]
+            command = [*self.python, "-m", "gunicorn", "--bind", f"fd://{listening.fileno()}"]
+            command += ["--workers", workers, "--worker-class", "gthread", "--threads", threads, "--keep-alive", "75"]
             command += ["--timeout", "300", "--worker-tmp-dir", self.directory, f"{module}:app"]
             process = self.start(
                 name,
