@@ -220,7 +220,8 @@ class Shop:
             port = listening.getsockname()[1]
             workers = os.environ.get("SHOP_WORKERS", "2") if name == "web" else "1"
             command = [*self.python, "-m", "gunicorn", "--bind", f"fd://{listening.fileno()}"]
-            command += ["--workers", workers, "--worker-class", "gthread", "--threads", threads, "--keep-alive", "75"]
+            command += ["--workers", workers, "--worker-class", "gthread", "--threads", threads]
+            command += ["--keep-alive", "75"]
             command += ["--timeout", "300", "--worker-tmp-dir", self.directory, f"{module}:app"]
             process = self.start(
                 name,
