@@ -78,7 +78,7 @@ static int open_failed(const char *path, const char *reason, struct error *error
 		if (!file)
 			return error_set(error, -errno, "capture %s: %m", path);
 		fclose(file);
-		if (strstr(reason, "unknown file format") || strstr(reason, "truncated dump file"))
+		if (strstr(reason, "unknown file format") || strstr(reason, "truncated"))
 			return error_set(error, -EINVAL,
 					 "capture %s: not a pcap or pcapng file; %s", path,
 					 hint_of(path));
