@@ -60,8 +60,7 @@ void connection_free(struct connection *c, const struct mark *mark)
 	if (!c)
 		return;
 	if (c->protocol) {
-		connection_end(c, DIRECTION_IN, mark);
-		connection_end(c, DIRECTION_OUT, mark);
+		/* Not an end: a body until close that nobody saw end is not whole. */
 		pairing_give_up(&c->pairing, mark, INCOMPLETE_UNANSWERED, false);
 		if (c->protocol->release)
 			c->protocol->release(c->state);
