@@ -113,7 +113,7 @@ static void refused(const struct reply *reply, struct judgement *out)
 	while (protobuf_next(&c, &field))
 		if (field.number == 2 && field.wire == PROTOBUF_LENGTH)
 			text = field.bytes;
-	if (c.failed)
+	if (c.failed || !text.len)
 		text = reply->body;
 	snprintf(before, sizeof(before), "status %ld%s", reply->status, text.len ? ": " : "");
 	put_message(out->message, sizeof(out->message), before, text);
