@@ -287,13 +287,13 @@ void socket_table_event(struct socket_table *t, const struct event_header *event
 /* ---- packets -------------------------------------------------------------------------------- */
 
 void socket_table_data(struct socket_table *t, struct socket *s, enum direction dir, struct bytes bytes,
-		       const struct mark *mark)
+		       bool fresh, const struct mark *mark)
 {
 	struct connection *c = *connection_of(t, s, false);
 
 	s->last_ns = mark->time_ns;
 	if (c)
-		connection_data(c, dir, bytes, true, mark);
+		connection_data(c, dir, bytes, fresh, mark);
 }
 
 void socket_table_gap(struct socket_table *t, struct socket *s, enum direction dir, uint64_t len,

@@ -43,6 +43,7 @@ struct socket_counters {
 	struct connection_counters closed; /* sums over connections that ended */
 };
 
+struct socket;
 struct socket_table;
 
 struct socket_table *socket_table_new(const struct socket_options *options);
@@ -58,7 +59,7 @@ void socket_table_event(struct socket_table *t, const struct event_header *event
 struct socket *socket_table_open(struct socket_table *t, const struct socket_info *info, enum side side,
 				 bool midway);
 void socket_table_data(struct socket_table *t, struct socket *s, enum direction dir, struct bytes bytes,
-		       const struct mark *mark);
+		       bool fresh, const struct mark *mark);
 void socket_table_gap(struct socket_table *t, struct socket *s, enum direction dir, uint64_t len,
 		      const struct mark *mark);
 void socket_table_end(struct socket_table *t, struct socket *s, enum direction dir, const struct mark *mark);

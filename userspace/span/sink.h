@@ -17,7 +17,7 @@ struct summary {
 	struct summary_loss {
 		const char *name;
 		uint64_t count;
-	} lost[32];
+	} lost[48];
 	size_t lost_count;
 };
 

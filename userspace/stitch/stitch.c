@@ -18,6 +18,7 @@
 
 struct stitch {
 	struct stitch_options options;
+	struct targets *targets;
 	struct process_table processes;
 	struct map calls;    /* client nodes by wire key: who joins them? */
 	struct map requests; /* open server nodes by wire key that found no call yet */
@@ -139,7 +140,7 @@ static void own_times(struct node *n)
 
 static void send_trace(struct stitch *s, struct node *root)
 {
-	int64_t offset = s->options.targets ? clock_epoch_offset() : 0;
+	int64_t offset = s->targets ? clock_epoch_offset() : 0;
 	struct trace trace;
 	size_t count = 0;
 
@@ -315,7 +316,7 @@ static void on_end(void *context, struct connection *c, struct exchange *x)
 	n->ended = true;
 	n->begin = x->request_first;
 	n->end = x->responding ? x->response_last : x->request_last;
-	resource = s->options.targets ? targets_resource(s->options.targets, n->begin.pid) : NULL;
+	resource = s->targets ? targets_resource(s->targets, n->begin.pid) : NULL;
 	if (resource)
 		n->span->resource = resource_hold(resource);
 	fill_span(n, info, c, x, s->options.rules);
@@ -363,10 +364,13 @@ void stitch_process_gone(struct stitch *s, uint32_t pid)
 	process_gone(&s->processes, pid);
 }
 
-void stitch_free(struct stitch *s)
+void stitch_set_targets(struct stitch *s, struct targets *targets)
 {
-	if (!s)
-		return;
+	s->targets = targets;
+}
+
+void stitch_flush(struct stitch *s)
+{
 	while (!list_empty(&s->ended)) {
 		struct node *root = LIST_ENTRY(s->ended.next, struct node, ended_at);
 
@@ -376,6 +380,12 @@ void stitch_free(struct stitch *s)
 		trace_cut(root);
 		send_trace(s, root);
 	}
+}
+
+void stitch_free(struct stitch *s)
+{
+	if (!s)
+		return;
 	map_release(&s->calls);
 	map_release(&s->requests);
 	process_table_release(&s->processes);

@@ -15,7 +15,6 @@
 #define SINKS_MAX 8
 
 struct stitch_options {
-	struct targets *targets; /* NULL from a capture file */
 	struct span_rules *rules;
 };
 
@@ -31,8 +30,13 @@ struct stitch_counters {
 
 struct stitch *stitch_new(const struct stitch_options *options);
 
-/* Sends out what has ended, drops what is open. Connections must be closed before. */
 void stitch_free(struct stitch *s);
+
+/* Processes known to the capture that is started after this. NULL (the default): from a capture file. */
+void stitch_set_targets(struct stitch *s, struct targets *targets);
+
+/* Sends out what has ended, without waiting. Connections must be closed before. */
+void stitch_flush(struct stitch *s);
 
 void stitch_add_sink(struct stitch *s, struct sink *sink);
 
