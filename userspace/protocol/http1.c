@@ -2,8 +2,7 @@
 /*
  * HTTP/1.0 and 1.1 (RFC 9112): cuts each flow into heads and bodies.
  *
- *   head (http1_head.c) | body: nothing, `Content-Length` bytes, until close, or chunks:
- *   hex-size [;extension] CRLF data CRLF ... "0" CRLF [trailer CRLF ...] CRLF
+ *   head, see http1_head.c | body: nothing, Content-Length bytes, until close, or http1_body.c's
  *
  * Lengths are skipped, so that missing body bytes never matter. How long an answer is depends on
  * its request's method. Only pairing knows that request, and says so in absorb(): so an answer's
@@ -13,9 +12,8 @@
  * An interim answer (1xx) is neither an answer's end nor its first byte. After 101, and after 2xx
  * to CONNECT, the connection speaks something else: FOREIGN.
  */
+#include "userspace/protocol/http1_body.h"
 #include "userspace/protocol/http1_exchange.h"
-
-#define CHUNK_LINE_MAX 4096 /* of a chunk's size line with its extension, or of a trailer field */
 
 /* Where a flow is. */
 enum phase {
@@ -24,6 +22,7 @@ enum phase {
 	PHASE_CHUNKS,    /* at a chunk's size line */
 	PHASE_TRAILER,   /* at a line after the last chunk */
 	PHASE_CLOSE,     /* in a body that lasts until close */
+	PHASE_LAST,      /* at the line end before the last chunk, found after a loss */
 	PHASE_LOST,      /* anywhere */
 	PHASE_LOST_BODY, /* anywhere, inside a chunked body when last known */
 };
@@ -58,6 +57,7 @@ struct http1 {
 	enum answer answer;
 	enum http1_method asked; /* of the request that the newest answer belongs to */
 	bool stale;              /* KIND_CHECK said yes */
+	bool connecting;         /* CONNECT was asked for: maybe this is a tunnel already */
 	bool foreign;
 };
 
@@ -107,84 +107,29 @@ static void body_end(struct http1 *s, enum flow flow, enum phase next, struct me
 		s->answer = ANSWER_NONE;
 }
 
-/* The size in a chunk's size line; line is without LF. */
-static bool chunk_size(struct bytes line, uint64_t *size)
-{
-	struct bytes digits = http1_trim(bytes_part(line, 0, bytes_find(line, ';', 0)));
-	uint64_t n = 0;
-
-	for (size_t i = 0; i < digits.len; i++) {
-		uint8_t c = bytes_lower(digits.data[i]);
-
-		if (c >= '0' && c <= '9')
-			n = n << 4 | (uint64_t)(c - '0');
-		else if (c >= 'a' && c <= 'f')
-			n = n << 4 | (uint64_t)(c - 'a' + 10);
-		else
-			return false;
-		if (n > HTTP1_BODY_MAX)
-			return false;
-	}
-	*size = n;
-	return digits.len > 0;
-}
-
-/* Offset after the LF of the line at `at`; 0: none within reach. */
-static size_t line_end(struct bytes in, size_t at)
-{
-	struct bytes near = bytes_part(in, 0, at + CHUNK_LINE_MAX);
-	size_t end = bytes_find(near, '\n', at);
-
-	return end < near.len ? end + 1 : 0;
-}
-
-/* May the unfinished line `in` become a size line? */
-static bool chunk_possible(struct bytes in)
-{
-	uint64_t size;
-
-	return in.len < CHUNK_LINE_MAX && (chunk_size(in, &size) || !http1_trim(in).len);
-}
-
-/* As many chunks as there are, in one message; the rest of the last one's data is skipped. */
 static struct decode decode_chunks(struct http1 *s, enum flow flow, const struct input *in,
 				   struct message *out)
 {
 	struct flow_state *f = &s->flow[flow];
-	size_t at = 0;
+	struct http1_chunks chunks = http1_chunks_read(in->bytes);
 
+	if (chunks.status == HTTP1_CHUNKS_MORE && !in->cut)
+		return more();
+	if (chunks.status >= HTTP1_CHUNKS_MORE)
+		return lost(f, PHASE_LOST_BODY);
 	body_part(flow, out);
-	while (at < in->bytes.len) {
-		size_t end = line_end(in->bytes, at), left;
-		uint64_t size = 0;
-		bool fine = end && chunk_size(bytes_part(in->bytes, at, end - 1 - at), &size);
-
-		if (!fine && at)
-			break; /* what is whole first */
-		if (!fine && !end && !in->cut && chunk_possible(in->bytes))
-			return more();
-		if (!fine)
-			return lost(f, PHASE_LOST_BODY);
-		if (size == 0) {
-			enter(f, PHASE_TRAILER);
-			return took(end, 0);
-		}
-		f->body += size;
-		left = in->bytes.len - end;
-		size += strlen("\r\n");
-		if (size > left)
-			return took(in->bytes.len, size - left);
-		at = end + (size_t)size;
-	}
-	return took(at, 0);
+	f->body += chunks.payload;
+	if (chunks.status == HTTP1_CHUNKS_LAST)
+		enter(f, PHASE_TRAILER);
+	return took(chunks.used, chunks.skip);
 }
 
 static struct decode decode_trailer(struct http1 *s, enum flow flow, const struct input *in,
 				    struct message *out)
 {
-	size_t end = line_end(in->bytes, 0);
+	size_t end = http1_line_end(in->bytes, 0);
 
-	if (!end && !in->cut && in->bytes.len < CHUNK_LINE_MAX)
+	if (!end && !in->cut && !http1_line_too_long(in->bytes))
 		return more();
 	if (!end) {
 		/* Little can be missing: the message ends here, but the next one begins somewhere.
@@ -226,8 +171,11 @@ static uint64_t begin_request_body(struct flow_state *f)
 	return h->length;
 }
 
-static struct decode take_request(struct flow_state *f, size_t used, struct message *out)
+static struct decode take_request(struct http1 *s, size_t used, struct message *out)
 {
+	struct flow_state *f = &s->flow[TO_SERVER];
+
+	s->connecting = http1_method_of(f->head.start.method) == HTTP1_CONNECT;
 	out->role = MESSAGE_REQUEST;
 	out->kind = KIND_HEAD;
 	out->flags = f->head.whole ? 0 : MESSAGE_TRUNCATED;
@@ -265,6 +213,8 @@ static struct decode decode_answer(struct http1 *s, struct message *out)
 	bool empty = upgrade || s->asked == HTTP1_HEAD || h->start.status == 204 ||
 		     h->start.status == 304;
 
+	if (s->asked == HTTP1_CONNECT)
+		s->connecting = false;
 	if (!empty && h->framing == HTTP1_FRAMING_CHUNKED) {
 		body_part(TO_CLIENT, out);
 		enter(f, h->whole ? PHASE_CHUNKS : PHASE_LOST_BODY);
@@ -335,45 +285,82 @@ static struct decode decode_head(struct http1 *s, enum flow flow, const struct i
 	f->body = 0;
 	f->body_known = f->head.whole;
 	used = used ? used : in->bytes.len;
-	return flow == TO_SERVER ? take_request(f, used, out) : take_answer(s, used, out);
+	return flow == TO_SERVER ? take_request(s, used, out) : take_answer(s, used, out);
+}
+
+/* In step, with at least one byte. */
+static struct decode decode_phase(struct http1 *s, enum flow flow, const struct input *in,
+				  struct message *out)
+{
+	switch (s->flow[flow].phase) {
+	case PHASE_ANSWER:
+		return decode_answer(s, out);
+	case PHASE_LAST:
+		body_part(flow, out);
+		enter(&s->flow[flow], PHASE_CHUNKS);
+		return took(strlen("\r\n"), 0);
+	case PHASE_CHUNKS:
+		return decode_chunks(s, flow, in, out);
+	case PHASE_TRAILER:
+		return decode_trailer(s, flow, in, out);
+	default:
+		return decode_head(s, flow, in, out);
+	}
 }
 
 /* ---- losing and finding the place ----------------------------------------------------------- */
 
-/*
- * Besides a start line, the last chunk tells where a message ends, if a transfer ends with it:
- * kernels copy a transfer's last bytes too.
+/* The first place in `in` where the flow can go on. SURE: and the phase is the one of that place.
  */
-static size_t find_last_chunk(struct bytes in)
+static enum http1_sure find_place(struct flow_state *f, enum flow flow, struct bytes in, size_t *at)
 {
-	struct bytes end = bytes_of_string("\r\n0\r\n\r\n");
-	size_t at = in.len < end.len ? in.len : in.len - end.len;
+	enum http1_sure sure = HTTP1_NO;
 
-	if (bytes_is(in, "0\r\n\r\n"))
-		return 0;
-	return bytes_equal(bytes_from(in, at), end) ? at + 2 : in.len;
+	for (*at = 0; *at < in.len; *at = bytes_find(in, '\n', *at) + 1) {
+		sure = http1_start_sure(flow, bytes_from(in, *at));
+		if (sure == HTTP1_SURE)
+			enter(f, PHASE_HEAD);
+		if (sure != HTTP1_NO)
+			return sure;
+	}
+	*at = in.len;
+	if (f->phase != PHASE_LOST_BODY)
+		return HTTP1_NO;
+	sure = http1_chunks_find_last(in, at);
+	if (sure == HTTP1_SURE)
+		enter(f, in.data[*at] == '0' ? PHASE_CHUNKS : PHASE_LAST);
+	return sure;
 }
 
+/* A place that is not sure is returned too, since a message may have begun that is not yet all
+ * here. */
 static size_t http1_resync(void *state, enum flow flow, struct bytes in)
 {
-	struct http1 *s = state;
-	struct flow_state *f = &s->flow[flow];
+	struct flow_state *f = &((struct http1 *)state)->flow[flow];
 	size_t at = 0;
 
 	if (f->phase == PHASE_CLOSE)
 		return 0;
-	while (at < in.len && !http1_start_sure(flow, bytes_from(in, at)))
-		at = bytes_find(in, '\n', at) + 1;
-	if (at < in.len) {
-		enter(f, PHASE_HEAD);
-		return at;
-	}
-	if (f->phase != PHASE_LOST_BODY)
-		return in.len;
-	at = find_last_chunk(in);
-	if (at < in.len)
-		enter(f, PHASE_CHUNKS);
+	if (f->phase < PHASE_LOST)
+		lost(f, PHASE_LOST);
+	find_place(f, flow, in, &at);
 	return at;
+}
+
+/* Not in step: the next message is often the next transfer, and maybe resync() found its begin. */
+static struct decode decode_lost(struct http1 *s, enum flow flow, const struct input *in,
+				 struct message *out)
+{
+	struct flow_state *f = &s->flow[flow];
+	enum phase phase = f->phase;
+	size_t at;
+	enum http1_sure sure = find_place(f, flow, in->bytes, &at);
+
+	if (at == 0 && sure == HTTP1_SURE)
+		return decode_phase(s, flow, in, out);
+	if (at == 0 && sure == HTTP1_MAYBE && !in->cut)
+		return more();
+	return lost(f, phase);
 }
 
 static void http1_gap(void *state, enum flow flow, uint64_t len)
@@ -382,7 +369,7 @@ static void http1_gap(void *state, enum flow flow, uint64_t len)
 
 	if (f->phase == PHASE_CLOSE)
 		f->body += len;
-	else if (f->phase == PHASE_CHUNKS || f->phase == PHASE_TRAILER)
+	else if (f->phase == PHASE_CHUNKS || f->phase == PHASE_TRAILER || f->phase == PHASE_LAST)
 		lost(f, PHASE_LOST_BODY);
 	else if (f->phase != PHASE_LOST_BODY)
 		lost(f, PHASE_LOST);
@@ -392,28 +379,17 @@ static struct decode http1_decode(void *state, enum flow flow, const struct inpu
 				  struct message *out)
 {
 	struct http1 *s = state;
-	struct flow_state *f = &s->flow[flow];
-	enum phase phase = f->phase;
+	enum phase phase = s->flow[flow].phase;
 
-	if (s->foreign)
+	/* Nobody sends more after CONNECT without its answer: that was lost, or this is not HTTP.
+	 */
+	if (s->foreign || (flow == TO_SERVER && s->connecting && in->bytes.len))
 		return foreign(s);
-	if (f->phase == PHASE_CLOSE && (in->bytes.len || in->ended))
+	if (phase == PHASE_CLOSE && (in->bytes.len || in->ended))
 		return decode_until_close(s, in, out);
 	if (!in->bytes.len)
 		return more();
-	/* After a body of unknown length the next message is often the next transfer. */
-	if (phase >= PHASE_LOST && http1_resync(s, flow, in->bytes) != 0)
-		return lost(f, phase);
-	switch (f->phase) {
-	case PHASE_ANSWER:
-		return decode_answer(s, out);
-	case PHASE_CHUNKS:
-		return decode_chunks(s, flow, in, out);
-	case PHASE_TRAILER:
-		return decode_trailer(s, flow, in, out);
-	default:
-		return decode_head(s, flow, in, out);
-	}
+	return phase < PHASE_LOST ? decode_phase(s, flow, in, out) : decode_lost(s, flow, in, out);
 }
 
 /* ---- exchanges ------------------------------------------------------------------------------ */
@@ -431,12 +407,17 @@ static void http1_absorb(void *state, struct exchange *x, const struct message *
 		} else {
 			http1_exchange_answer(x, &f->head);
 			s->asked = own->known_method;
+			/* Part of its body may be among what was lost. */
+			if (s->flow[TO_SERVER].phase == PHASE_LOST_BODY)
+				x->incomplete |= INCOMPLETE_GAP;
 		}
 		break;
 	case KIND_BODY_END:
 		if (m->role == MESSAGE_REQUEST_PART) {
 			own->request_body = f->body;
 			own->request_body_known = f->body_known;
+			if (!f->body_known)
+				x->incomplete |= INCOMPLETE_GAP;
 		} else {
 			own->response_body = f->body;
 			own->response_body_known = f->body_known;

@@ -13,6 +13,7 @@
 
 #define METHOD_MAX 32
 #define STATUS_LINE_MIN 12 /* HTTP/1.1 200 */
+#define SURE_MAX 8192      /* a longer start line is not waited for after a loss */
 
 static const char *const method_names[] = {
 	[HTTP1_OTHER] = "_OTHER", [HTTP1_CONNECT] = "CONNECT", [HTTP1_DELETE] = "DELETE",
@@ -86,6 +87,27 @@ static bool is_registered(struct bytes method)
 	return http1_method_of(method) != HTTP1_OTHER;
 }
 
+static bool is_tail(struct bytes b, const char *s)
+{
+	size_t len = strlen(s);
+
+	return b.len < len && bytes_is(b, s + len - b.len);
+}
+
+/* An unknown method that a known one ends with (ET, OST): its first bytes are missing. */
+static bool is_piece(struct bytes method)
+{
+	bool tail = false;
+
+	if (is_registered(method))
+		return false;
+	for (size_t i = HTTP1_OTHER + 1; i < METHOD_COUNT; i++)
+		tail |= is_tail(method, method_names[i]);
+	for (size_t i = 0; i < sizeof(registered) / sizeof(registered[0]); i++)
+		tail |= is_tail(method, registered[i]);
+	return tail;
+}
+
 /* Do a and s agree as far as both go? */
 static bool agrees(struct bytes a, const char *s)
 {
@@ -116,7 +138,7 @@ static enum http1_start_status read_request(struct bytes line, bool whole, struc
 
 	out->method = bytes_part(line, 0, method_end);
 	if (method_end > METHOD_MAX || method_end >= line.len || !is_token(out->method) ||
-	    has_control(rest))
+	    is_piece(out->method) || has_control(rest))
 		return HTTP1_START_BAD;
 	out->minor = -1;
 	if (!whole) {
@@ -189,6 +211,8 @@ static int probe_part(struct bytes line)
 	bool known;
 
 	if (space > METHOD_MAX || !is_token(method) || bytes_is(method, "PRI"))
+		return 0;
+	if (space < line.len && is_piece(method))
 		return 0;
 	if (space == line.len) {
 		for (size_t i = HTTP1_OTHER + 1; i < METHOD_COUNT; i++)
@@ -270,7 +294,7 @@ static bool header_begins(struct bytes in)
 	return i == in.len || (i > 0 && in.data[i] == ':');
 }
 
-bool http1_start_sure(enum flow flow, struct bytes in)
+enum http1_sure http1_start_sure(enum flow flow, struct bytes in)
 {
 	struct http1_start start;
 	struct bytes line;
@@ -278,12 +302,14 @@ bool http1_start_sure(enum flow flow, struct bytes in)
 
 	/* Most lines fail here, before their end is looked for. */
 	if (!in.len || in.data[0] < 'A' || in.data[0] > 'Z' || !http1_start_possible(flow, in))
-		return false;
-	if (!first_line(in, &line, &end) ||
-	    http1_start_read(flow, line, true, &start) != HTTP1_START_OK)
-		return false;
+		return HTTP1_NO;
+	if (!first_line(bytes_part(in, 0, SURE_MAX), &line, &end))
+		return in.len < SURE_MAX && http1_start_probe(flow, line) >= 15 ? HTTP1_MAYBE
+										: HTTP1_NO;
+	if (http1_start_read(flow, line, true, &start) != HTTP1_START_OK)
+		return HTTP1_NO;
 	if (flow == TO_SERVER &&
 	    (!is_registered(start.method) || bytes_find(start.target, ' ', 0) < start.target.len))
-		return false;
-	return header_begins(bytes_from(in, end));
+		return HTTP1_NO;
+	return header_begins(bytes_from(in, end)) ? HTTP1_SURE : HTTP1_NO;
 }

@@ -54,8 +54,13 @@ bool http1_start_possible(enum flow flow, struct bytes in);
 /* As protocol.probe. */
 int http1_start_probe(enum flow flow, struct bytes head);
 
-/* Does a message surely begin at the first byte of `in`? Wants the whole line, and a header after
- * it. */
-bool http1_start_sure(enum flow flow, struct bytes in);
+enum http1_sure {
+	HTTP1_NO = 0,
+	HTTP1_MAYBE = 1, /* so far, but the line has no end yet */
+	HTTP1_SURE = 2,
+};
+
+/* Does a message begin at the first byte of `in`, whatever is before it? */
+enum http1_sure http1_start_sure(enum flow flow, struct bytes in);
 
 #endif
