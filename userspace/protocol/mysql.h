@@ -11,7 +11,8 @@
  *   mysql_command.c    the commands of the client, and which are exchanges
  *   mysql_result.c     the answers of the server
  *   mysql_statement.c  texts of prepared statements by their id
- *   mysql_probe.c      recognising MySQL, and finding the place again after a loss
+ *   mysql_probe.c      recognising MySQL
+ *   mysql_resync.c     going on after bytes were lost
  */
 
 #include "userspace/base/cursor.h"
@@ -102,7 +103,8 @@ enum mysql_step {
 	MYSQL_STEP_INFILE,      /* the client sends a file, then OK or ERR */
 	MYSQL_STEP_DEFINITIONS, /* of a prepared statement: `left`, then `second` */
 	MYSQL_STEP_FIELDS,
-	MYSQL_STEP_SCAN, /* packets were lost: resync looks for the end */
+	MYSQL_STEP_LAST_EOF, /* of a prepared statement, and only some servers send it */
+	MYSQL_STEP_SCAN,     /* packets were lost: only the end is looked for */
 };
 
 enum mysql_known {
@@ -130,16 +132,15 @@ struct mysql {
 	enum mysql_known deprecate_eof; /* from the capabilities or from what the server does */
 	struct mysql_flow flow[2];
 
-	/* Commands without a whole answer, oldest first; step, left, second are the oldest one's.
-	 */
+	/* Commands without a whole answer, oldest first; step, left, second: of the oldest. */
 	struct mysql_pending pending[MYSQL_PENDING_MAX];
 	uint32_t pending_first, pending_count;
-	bool missed; /* since then bytes of the server were lost */
+	bool missed;  /* since then bytes of the server were lost */
+	size_t held;  /* bytes that the scan was shown and has not passed: they may begin the end */
+	size_t stale; /* of those, that belong to an answer which is over */
 	enum mysql_step step;
 	uint32_t left, second;
 	bool between; /* the next packet shows whether an EOF ends each group of definitions */
-	uint8_t trailing_seq; /* an EOF with this seq may still belong to the answer before; 0: no
-			       */
 
 	struct map statements; /* of struct mysql_statement */
 	size_t statements_len; /* bytes of text in it */
@@ -261,6 +262,19 @@ struct decode mysql_decode_login(struct mysql *my, const struct input *in, struc
 int mysql_probe(enum flow flow, struct bytes head);
 void mysql_gap(void *state, enum flow flow, uint64_t lost);
 size_t mysql_resync(void *state, enum flow flow, struct bytes in);
+
+/* The packet at offset at of head, of which no more will come; len 0: none. */
+struct mysql_packet mysql_packet_at(struct bytes head, size_t at);
+
+/* How much p looks like an ERR; 90: surely. */
+int mysql_score_error(const struct mysql_packet *p);
+
+/* The oldest answer after a loss (MYSQL_STEP_SCAN): passes its bytes up to what ends it. */
+struct decode mysql_scan_answer(struct mysql *my, const struct input *in, struct message *out);
+
+/* The client goes on, so the only answer under way is over though its end was not seen: tells so.
+ */
+bool mysql_end_unseen(struct mysql *my, struct message *out);
 
 /* The decoder lost its place in a flow. */
 void mysql_lose(struct mysql *my, enum flow flow);

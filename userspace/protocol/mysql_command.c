@@ -230,6 +230,8 @@ static struct decode decode_command(struct mysql *my, const struct input *in,
 	status = mysql_packet_read(p, in, command->want);
 	if (status != DECODE_OK)
 		return (struct decode){ .status = status };
+	if (mysql_end_unseen(my, out))
+		return (struct decode){ .status = DECODE_OK };
 	out->kind = command->code;
 	read_arguments(my, p, out);
 	if (command->expect == MYSQL_EXPECT_NOTHING) {

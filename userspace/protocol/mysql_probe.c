@@ -4,9 +4,6 @@
  * packet has no magic: 3 bytes of length, a sequence number and a first byte. So a length has to
  * fit the transfer, or the content has to be unmistakable (SQL, a greeting, an SQLSTATE, a column
  * definition).
- *
- * After a loss inside an answer only its end can be found: the EOF, OK or ERR at the very end of
- * what the server sent. Rows in between are not looked for, they would help nobody.
  */
 #include "userspace/protocol/mysql.h"
 
@@ -22,7 +19,7 @@ static bool is_letter(uint8_t c)
 	return bytes_lower(c) >= 'a' && bytes_lower(c) <= 'z';
 }
 
-static struct mysql_packet packet_at(struct bytes head, size_t at)
+struct mysql_packet mysql_packet_at(struct bytes head, size_t at)
 {
 	struct input in = { .bytes = bytes_from(head, at), .cut = true };
 	struct mysql_packet p = { 0 };
@@ -137,7 +134,7 @@ static int probe_command(struct bytes head)
 
 	/* Several in one transfer (CLOSE, PREPARE) must all make sense. */
 	while (at < head.len) {
-		struct mysql_packet p = packet_at(head, at);
+		struct mysql_packet p = mysql_packet_at(head, at);
 		int score = p.len ? score_command(&p) : 0;
 
 		if (!score)
@@ -177,7 +174,7 @@ static bool is_sqlstate(struct bytes text)
 	return text.len == 5;
 }
 
-static int score_error(const struct mysql_packet *p)
+int mysql_score_error(const struct mysql_packet *p)
 {
 	struct cursor c = cursor_of(bytes_from(p->body, 1));
 	uint16_t code = cursor_le16(&c);
@@ -203,7 +200,7 @@ static int score_columns(const struct mysql_packet *p, struct bytes head)
 {
 	struct cursor c = cursor_of(p->body);
 	uint64_t columns = mysql_lenenc(&c);
-	struct mysql_packet next = packet_at(head, MYSQL_HEADER + p->len);
+	struct mysql_packet next = mysql_packet_at(head, MYSQL_HEADER + p->len);
 
 	if (c.failed || !columns || c.at + 1 < p->len || c.at > p->len || columns > 4096)
 		return 0;
@@ -214,14 +211,14 @@ static int score_columns(const struct mysql_packet *p, struct bytes head)
 
 static int probe_answer(struct bytes head)
 {
-	struct mysql_packet p = packet_at(head, 0);
+	struct mysql_packet p = mysql_packet_at(head, 0);
 
 	if (!p.len || !p.body.len)
 		return 0;
 	if (p.seq == 0 && p.body.data[0] == 0x0a)
 		return score_greeting(&p);
 	if (p.body.data[0] == MYSQL_ERR && p.seq <= 1)
-		return score_error(&p);
+		return mysql_score_error(&p);
 	if (p.seq != 1)
 		return 0;
 	if (p.body.data[0] == MYSQL_EOF && p.len == MYSQL_EOF_LEN)
@@ -235,144 +232,11 @@ static int probe_answer(struct bytes head)
 
 int mysql_probe(enum flow flow, struct bytes head)
 {
-	struct mysql_packet first = packet_at(head, 0);
+	struct mysql_packet first = mysql_packet_at(head, 0);
 
 	if (!first.len)
 		return 0;
 	if (flow == TO_CLIENT)
 		return probe_answer(head);
 	return first.seq ? score_login(&first) : probe_command(head);
-}
-
-/* ---- after a loss ---------------------------------------------------------------------------- */
-
-void mysql_lose(struct mysql *my, enum flow flow)
-{
-	my->flow[flow].lost = true;
-	my->flow[flow].continues = false;
-	if (flow != TO_CLIENT)
-		return;
-	my->trailing_seq = 0;
-	if (!my->pending_count)
-		return;
-	my->missed = true;
-	my->step = MYSQL_STEP_SCAN;
-}
-
-void mysql_gap(void *state, enum flow flow, uint64_t lost)
-{
-	(void)lost;
-	mysql_lose(state, flow);
-}
-
-/* Can this be the first packet of the answer to the oldest command? */
-static bool begins_answer(struct mysql *my, struct bytes in)
-{
-	struct mysql_packet p = packet_at(in, 0);
-	enum mysql_expect expect = mysql_command(mysql_oldest(my)->code)->expect;
-	uint8_t first = p.body.len ? p.body.data[0] : 0;
-
-	if (!p.len || p.seq != mysql_oldest(my)->seq)
-		return false;
-	/* Clients and servers exist that read the header with a call of its own. */
-	if (in.len == MYSQL_HEADER)
-		return true;
-	if (!p.body.len)
-		return false;
-	if (first == MYSQL_ERR)
-		return score_error(&p) != 0;
-	if (expect == MYSQL_EXPECT_RESULT && first != MYSQL_OK)
-		return first == MYSQL_INFILE || (first != MYSQL_EOF && p.len <= 4);
-	if (expect == MYSQL_EXPECT_RESULT || expect == MYSQL_EXPECT_OK)
-		return p.len == MYSQL_EOF_LEN || p.len >= MYSQL_OK_LEN_MIN;
-	return expect != MYSQL_EXPECT_PREPARED || p.len >= MYSQL_PREPARED_LEN;
-}
-
-/* The fixed end of a column definition: | 0c | charset 2 | length 4 | type | flags 2 | decimals |
- * 00 00 | */
-static bool ends_definition(struct bytes before)
-{
-	struct bytes end = bytes_from(before, before.len < 13 ? before.len : before.len - 13);
-
-	return end.len == 13 && end.data[0] == 0x0c && !end.data[11] && !end.data[12];
-}
-
-/*
- * Is there the end of a result set at `at`, with nothing behind it or, when more results follow,
- * the next packet? Its shape is at least 5 bytes that rows have only by intent.
- */
-static bool ends_result(const struct mysql_packet *p, struct bytes in, size_t at)
-{
-	struct mysql_status s = mysql_status_read(p);
-	struct mysql_packet next = packet_at(in, at + MYSQL_HEADER + p->len);
-
-	if (!p->whole || !s.known || s.flags & 0x4)
-		return false;
-	if (p->len != MYSQL_EOF_LEN &&
-	    (p->len < MYSQL_OK_LEN_MIN || p->body.data[1] || p->body.data[2]))
-		return false;
-	if (at + MYSQL_HEADER + p->len == in.len)
-		return true;
-	return s.flags & MYSQL_STATUS_MORE_RESULTS && next.len && next.seq == (uint8_t)(p->seq + 1);
-}
-
-static bool ends_answer(const struct mysql_packet *p, struct bytes in, size_t at)
-{
-	if (!p->body.len)
-		return false;
-	if (p->body.data[0] == MYSQL_EOF)
-		return ends_result(p, in, at);
-	return p->body.data[0] == MYSQL_ERR && p->whole && score_error(p) == 90 &&
-	       at + MYSQL_HEADER + p->len == in.len;
-}
-
-/* Offset of the end of the answer that is under way, or in.len. */
-static size_t find_end(struct mysql *my, struct bytes in)
-{
-	enum mysql_expect expect = mysql_command(mysql_oldest(my)->code)->expect;
-
-	/* With several commands under way it would not be known whose end it is. */
-	if (my->pending_count > 1 || (expect != MYSQL_EXPECT_RESULT && expect != MYSQL_EXPECT_ROWS))
-		return in.len;
-	for (size_t at = 0; at + MYSQL_HEADER + MYSQL_EOF_LEN <= in.len; at++) {
-		struct mysql_packet p = packet_at(in, at);
-
-		if (!p.len || !ends_answer(&p, in, at))
-			continue;
-		my->step = MYSQL_STEP_ROWS;
-		if (p.len == MYSQL_EOF_LEN && ends_definition(bytes_part(in, 0, at)))
-			my->step = MYSQL_STEP_COLUMNS_END;
-		mysql_oldest(my)->seq = p.seq;
-		return at;
-	}
-	return in.len;
-}
-
-static size_t resync_answer(struct mysql *my, struct bytes in)
-{
-	if (!my->pending_count)
-		return mysql_probe(TO_CLIENT, in) >= 50 ? 0 : in.len;
-	my->missed = true;
-	if (my->step == MYSQL_STEP_FIRST)
-		return begins_answer(my, in) ? 0 : in.len;
-	return find_end(my, in);
-}
-
-static size_t resync_command(struct bytes in)
-{
-	struct mysql_packet p = packet_at(in, 0);
-
-	if (in.len == MYSQL_HEADER && p.len && p.len < UINT16_MAX && p.seq == 0)
-		return 0;
-	return mysql_probe(TO_SERVER, in) >= 50 ? 0 : in.len;
-}
-
-size_t mysql_resync(void *state, enum flow flow, struct bytes in)
-{
-	struct mysql *my = state;
-	size_t at = flow == TO_SERVER ? resync_command(in) : resync_answer(my, in);
-
-	if (at < in.len)
-		my->flow[flow].lost = false;
-	return at;
 }

@@ -293,8 +293,6 @@ static struct decode decode_prepared(struct mysql *my, const struct input *in,
 static struct decode decode_definition(struct mysql *my, struct mysql_packet *p,
 				       struct message *out)
 {
-	struct decode d;
-
 	if (is_eof(p)) {
 		my->deprecate_eof = MYSQL_NO;
 		my->between = false;
@@ -308,11 +306,24 @@ static struct decode decode_definition(struct mysql *my, struct mysql_packet *p,
 	my->left--;
 	if (!group_done(my))
 		return part(my, p, out);
-	d = finish(my, p, out);
-	/* Not knowing whether an EOF follows: the answer ends here, and an EOF will be no news. */
-	if (my->deprecate_eof == MYSQL_UNKNOWN)
-		my->trailing_seq = (uint8_t)(p->seq + 1);
-	return d;
+	if (my->deprecate_eof == MYSQL_YES)
+		return finish(my, p, out);
+	my->step = MYSQL_STEP_LAST_EOF;
+	return part(my, p, out);
+}
+
+/* It is not known whether an EOF follows: what comes next tells. */
+static struct decode decode_last_eof(struct mysql *my, struct mysql_packet *p, struct message *out)
+{
+	if (is_eof(p) && p->seq == mysql_oldest(my)->seq) {
+		my->deprecate_eof = MYSQL_NO;
+		return finish(my, p, out);
+	}
+	my->deprecate_eof = MYSQL_YES;
+	out->role = MESSAGE_RESPONSE;
+	out->flags = MESSAGE_ABORTED;
+	mysql_pop(my);
+	return (struct decode){ .status = DECODE_OK };
 }
 
 /* ---- all answers ----------------------------------------------------------------------------- */
@@ -387,9 +398,17 @@ struct decode mysql_decode_answer(struct mysql *my, const struct input *in, stru
 	struct mysql_flow *f = &my->flow[TO_CLIENT];
 	struct mysql_pending *oldest = mysql_oldest(my);
 	struct mysql_packet p;
-	enum decode_status status = mysql_packet_read(&p, in, 1);
-	uint8_t trailing = my->trailing_seq;
+	enum decode_status status;
 
+	if (my->stale) {
+		struct decode d = { .used = my->stale < in->bytes.len ? my->stale : in->bytes.len };
+
+		my->stale -= d.used;
+		return d;
+	}
+	if (oldest && my->step == MYSQL_STEP_SCAN)
+		return mysql_scan_answer(my, in, out);
+	status = mysql_packet_read(&p, in, 1);
 	if (status != DECODE_OK)
 		return (struct decode){ .status = status };
 	if (f->continues) {
@@ -401,13 +420,10 @@ struct decode mysql_decode_answer(struct mysql *my, const struct input *in, stru
 	}
 	if (!p.body.len)
 		return LOST;
-	my->trailing_seq = 0;
-	if (trailing && p.seq == trailing && is_eof(&p)) {
-		my->deprecate_eof = MYSQL_NO;
-		return mysql_packet_take(my, TO_CLIENT, &p, MESSAGE_CONTROL);
-	}
 	if (!oldest)
 		return decode_unasked(my, in, &p, out);
+	if (my->step == MYSQL_STEP_LAST_EOF)
+		return decode_last_eof(my, &p, out);
 	if (p.seq != oldest->seq)
 		return LOST;
 	return decode_asked(my, in, &p, out);
