@@ -37,6 +37,10 @@ const struct datadog_key datadog_keys[] = {
 	{ "db.query.text", DATADOG_SQL, "sql.query", DATADOG_META },
 	{ "db.response.returned_rows", 0, "db.row_count", DATADOG_BY_TYPE },
 	{ "rpc.system.name", 0, "rpc.system", DATADOG_META },
+	{ "code.file.path", 0, "_dd.code_origin.frames.0.file", DATADOG_META },
+	{ "code.line.number", 0, "_dd.code_origin.frames.0.line", DATADOG_META },
+	{ "code.column.number", 0, "_dd.code_origin.frames.0.column", DATADOG_META },
+	{ "code.function.name", 0, "_dd.code_origin.frames.0.method", DATADOG_META },
 	{ 0 },
 };
 

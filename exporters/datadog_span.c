@@ -113,6 +113,8 @@ static void put_attributes(struct writer *w, bool metrics)
 		const struct attribute *item = &a->items[i];
 		bool known = is_bad_status(item) || !strncmp(item->key, "spantap.", 8);
 
+		if (metrics && !is_number(item))
+			continue;
 		for (const struct datadog_key *k = datadog_keys; k->from && !is_bad_status(item);
 		     k++) {
 			if (strcmp(k->from, item->key) || (w->subject & k->subject) != k->subject)
@@ -231,6 +233,10 @@ static void put_meta_map(struct writer *w)
 		meta_text(w, "component", s->protocol->name);
 	put_attributes(w, false);
 	put_url(w);
+	/* The UI shows code as where a request came in, or where a call went out. */
+	if (attributes_find(&s->attributes, "code.file.path"))
+		meta_text(w, "_dd.code_origin.type",
+			  w->subject & DATADOG_CLIENT ? "exit" : "entry");
 	put_resource_meta(w);
 	if (s->outcome == OUTCOME_ERROR && s->outcome_message[0])
 		meta_text(w, "error.message", s->outcome_message);
