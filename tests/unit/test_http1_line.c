@@ -61,6 +61,7 @@ static void test_probe_impossible(void **state)
 		"OPTIONS rtsp://x RTSP/1.0\r\n",
 		"OPTIONS rtsp://x RTSP/1.0",
 		"ET / HTTP/1.1\r\n",
+		"a b HTTP/1.1\r\n",
 		"OST /x HTTP/1.1\r\n",
 		"*1\r\n$4\r\nPING\r\n",
 		"\x16\x03\x01\x02",

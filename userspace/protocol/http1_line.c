@@ -130,6 +130,18 @@ static enum http1_start_status read_version(struct bytes version, int *minor)
 	return HTTP1_START_BAD;
 }
 
+/* Is this no accident? A known method says so; others want a target that looks like one. */
+static bool is_likely(const struct http1_start *start)
+{
+	struct bytes target = start->target;
+
+	if (!target.len || is_registered(start->method))
+		return target.len > 0;
+	return !is_piece(start->method) &&
+	       (target.data[0] == '/' || target.data[0] == '*' ||
+		bytes_starts(bytes_from(target, bytes_find(target, ':', 0)), "://"));
+}
+
 static enum http1_start_status read_request(struct bytes line, bool whole, struct http1_start *out)
 {
 	size_t method_end = bytes_find(bytes_part(line, 0, METHOD_MAX + 1), ' ', 0);
@@ -138,12 +150,12 @@ static enum http1_start_status read_request(struct bytes line, bool whole, struc
 
 	out->method = bytes_part(line, 0, method_end);
 	if (method_end > METHOD_MAX || method_end >= line.len || !is_token(out->method) ||
-	    is_piece(out->method) || has_control(rest))
+	    has_control(rest))
 		return HTTP1_START_BAD;
 	out->minor = -1;
 	if (!whole) {
 		out->target = bytes_part(rest, 0, bytes_find(rest, ' ', 0));
-		if (!out->target.len || !agrees(bytes_from(rest, out->target.len), " HTTP/1."))
+		if (!is_likely(out) || !agrees(bytes_from(rest, out->target.len), " HTTP/1."))
 			return HTTP1_START_BAD;
 		return HTTP1_START_OK;
 	}
@@ -152,7 +164,7 @@ static enum http1_start_status read_request(struct bytes line, bool whole, struc
 	while (target_end && rest.data[target_end - 1] != ' ')
 		target_end--;
 	out->target = bytes_trim(bytes_part(rest, 0, target_end));
-	if (!out->target.len)
+	if (!is_likely(out))
 		return HTTP1_START_BAD;
 	return read_version(bytes_from(rest, target_end), &out->minor);
 }
