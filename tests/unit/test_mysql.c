@@ -376,6 +376,18 @@ static void test_wrong_sequence(void **state)
 	talk_end(&t, "QUERY|SELECT 1|mysql shop|-1|-1|  |4\nQUERY|SELECT 2|mysql shop|-1|0|  |0\n");
 }
 
+static void test_server_hung_up(void **state)
+{
+	struct talk t;
+
+	(void)state;
+	start(&t);
+	ask(&t, "\3SELECT 1");
+	answer(&t, 0, "\xff\xbf\x0f#HY000Disconnected because of inactivity");
+	talk_end(&t, "QUERY|SELECT 1|mysql shop|-1|-1|4031 HY000 "
+		     "Disconnected because of inactivity|0\n");
+}
+
 static void test_end_found_after_gap(void **state)
 {
 	struct talk t;
@@ -467,6 +479,7 @@ int main(void)
 		cmocka_unit_test(test_foreign),
 		cmocka_unit_test(test_capabilities_are_agreed),
 		cmocka_unit_test(test_wrong_sequence),
+		cmocka_unit_test(test_server_hung_up),
 		cmocka_unit_test(test_end_found_after_gap),
 		cmocka_unit_test(test_end_of_columns_after_gap),
 		cmocka_unit_test(test_end_lost),

@@ -11,6 +11,7 @@
  * fit. */
 #define CAPTURE_MIN 64
 #define LOGIN_LEN_MIN 32
+#define GREETING_LEN_MIN 12 /* version and thread id */
 #define GREETING_LEN_MAX 1024
 #define ERROR_LEN_MAX 1024
 
@@ -153,9 +154,12 @@ static int score_greeting(const struct mysql_packet *p)
 	struct bytes version = bytes_from(p->body, 1);
 	size_t end = bytes_find(version, 0, 0), dots = 0;
 
-	if (p->seq || p->len > GREETING_LEN_MAX || version.len < 4 || version.data[0] < '0' ||
-	    version.data[0] > '9' || end > 128)
+	if (p->seq || p->len > GREETING_LEN_MAX || p->len < GREETING_LEN_MIN || end > 128 ||
+	    (version.len && (version.data[0] < '0' || version.data[0] > '9')))
 		return 0;
+	/* Too little to be taken, but another protocol must not take it either. */
+	if (version.len < 4)
+		return 46;
 	for (size_t i = 0; i < end; i++) {
 		if (version.data[i] < ' ' || version.data[i] > '~')
 			return 0;

@@ -424,6 +424,10 @@ struct decode mysql_decode_answer(struct mysql *my, const struct input *in, stru
 		return decode_unasked(my, in, &p, out);
 	if (my->step == MYSQL_STEP_LAST_EOF)
 		return decode_last_eof(my, &p, out);
+	/* A server that hung up on an idle client said so with seq 0, unasked: the client reads it
+	 * now. */
+	if (p.seq == 0 && p.body.data[0] == MYSQL_ERR && my->step == MYSQL_STEP_FIRST)
+		return decode_error(my, in, &p, out);
 	if (p.seq != oldest->seq)
 		return LOST;
 	return decode_asked(my, in, &p, out);
