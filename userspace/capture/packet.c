@@ -227,7 +227,7 @@ enum packet_kind packet_decode(enum packet_link link, struct bytes captured, uin
 	struct cursor *c = &r.cursor;
 	uint32_t type = 0;
 
-	*out = (struct packet){ .time_ns = out->time_ns };
+	*out = (struct packet){ .time_ns = out->time_ns, .here = out->here };
 	switch (link) {
 	case PACKET_LINK_ETHERNET:
 		skip(c, 12);

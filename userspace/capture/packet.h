@@ -34,8 +34,13 @@ struct packet_address {
 };
 _Static_assert(sizeof(struct packet_address) == 18, "packet_address is a key");
 
+/* Which ends of a packet are on this machine. */
+#define PACKET_SOURCE_HERE 0x1u
+#define PACKET_DESTINATION_HERE 0x2u
+
 struct packet {
 	uint64_t time_ns;
+	uint32_t here; /* PACKET_*_HERE, by who captured it; 0: not known */
 	struct packet_address source, destination;
 	uint32_t seq;
 	uint32_t ack; /* means something with PACKET_ACK only */
@@ -54,9 +59,9 @@ enum packet_kind {
 };
 
 /*
- * Decodes what was captured of a packet of wire_len bytes into *out (all but time_ns; complete only
- * when PACKET_TCP is returned). Checksums are not looked at: with offloading they are wrong in a
- * capture of the sender's own packets.
+ * Decodes what was captured of a packet of wire_len bytes into *out (all but time_ns and here;
+ * complete only when PACKET_TCP is returned). Checksums are not looked at: with offloading they are
+ * wrong in a capture of the sender's own packets.
  */
 enum packet_kind packet_decode(enum packet_link link, struct bytes captured, uint64_t wire_len,
 			       struct packet *out);

@@ -53,9 +53,9 @@ struct reassembly_options {
 	void *context; /* of the consumer */
 	/*
 	 * NULL for a capture: each connection is told once, seen from the connecting end (without a
-	 * handshake: the end with the higher port). Otherwise asked for both ends: each that is
-	 * owned is told as a connection of its own, so a connection between two targets is told
-	 * twice.
+	 * handshake: the end with the higher port). Otherwise asked for both ends, or
+	 * for those that packets say are on this machine: each that is owned is told as a
+	 * connection of its own, so a connection between two targets is told twice.
 	 */
 	bool (*owner)(void *context, const struct packet_address *local,
 		      const struct packet_address *remote, struct packet_owner *out);

@@ -51,6 +51,8 @@ static bool open_views(struct tcp_context *t, struct tcp_connection *c)
 		return true;
 	}
 	for (int i = 0; i < 2; i++) {
+		if ((c->here[0] || c->here[1]) && !c->here[i])
+			continue;
 		if (!t->options.owner(t->options.owner_context, &c->address[i], &c->address[!i],
 				      &owner[i]))
 			continue;
@@ -282,6 +284,8 @@ static void note_numbers(struct tcp_connection *c, int sender, const struct pack
 {
 	struct stream *s = &c->stream[sender], *other = &c->stream[!sender];
 
+	c->here[sender] |= (p->here & PACKET_SOURCE_HERE) != 0;
+	c->here[!sender] |= (p->here & PACKET_DESTINATION_HERE) != 0;
 	if (p->flags & PACKET_SYN) {
 		s->syn = true;
 		s->first = p->seq;

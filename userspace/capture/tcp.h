@@ -43,6 +43,7 @@ struct tcp_connection {
 	struct stream stream[2];          /* by sender */
 	struct view view[2];              /* by local end */
 	uint64_t last_ns;
+	bool here[2];   /* that end was seen to be on this machine */
 	int connecting; /* which end sent the SYN; -1: not seen */
 	bool opened;    /* the consumer was asked */
 	bool missed;    /* bytes passed before the consumer was asked */
