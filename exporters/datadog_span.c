@@ -13,6 +13,7 @@
 #include <stdio.h>
 
 #include "exporters/datadog_names.h"
+#include "exporters/own.h"
 #include "userspace/base/msgpack.h"
 #include "userspace/base/utf8.h"
 #include "userspace/span/incomplete.h"
@@ -111,7 +112,7 @@ static void put_attributes(struct writer *w, bool metrics)
 
 	for (uint32_t i = 0; i < a->count; i++) {
 		const struct attribute *item = &a->items[i];
-		bool known = is_bad_status(item) || !strncmp(item->key, "spantap.", 8);
+		bool known = is_bad_status(item) || own_attribute(item->key);
 
 		if (metrics && !is_number(item))
 			continue;

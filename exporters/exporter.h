@@ -110,6 +110,12 @@ struct exporter_counters {
 struct sink *exporter_sink_new(const struct exporter *exporter, const char *url, size_t queue_max,
 			       struct error *error);
 
+/*
+ * Starts the end without waiting for it. Called on all exporters before finish is called on the
+ * first, the bounded time is that of all together, not of each. No traces may follow.
+ */
+void exporter_sink_end(struct sink *sink);
+
 /* Copy of the counters; safe from any thread. `sink` must be one of the above. */
 void exporter_sink_counters(struct sink *sink, struct exporter_counters *out);
 

@@ -8,6 +8,7 @@
  */
 #include "exporters/otlp_span.h"
 
+#include "exporters/own.h"
 #include "userspace/base/protobuf.h"
 #include "userspace/span/incomplete.h"
 
@@ -95,7 +96,7 @@ static void put_double(struct buf *b, uint32_t field, const char *key, double nu
 static bool is_ours(const char *key)
 {
 	return !strcmp(key, "service.name") || !strncmp(key, "telemetry.sdk.", 14) ||
-	       !strncmp(key, "telemetry.distro.", 17) || !strncmp(key, "spantap.", 8);
+	       !strncmp(key, "telemetry.distro.", 17) || own_attribute(key);
 }
 
 static void put_attributes(struct buf *b, uint32_t field, const struct attributes *attributes)

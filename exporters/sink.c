@@ -28,7 +28,9 @@ struct exporter_sink {
 	const struct span **batch; /* of batch_max each; the thread's */
 	const struct span **group;
 	pthread_t thread;
-	bool started, ending, joined;
+	uint64_t deadline_ns; /* CLOCK_MONOTONIC: when we stop waiting for the thread; 0: not ending
+			       */
+	bool started, joined, left;
 };
 
 static struct exporter_sink *of(struct sink *sink)
@@ -94,16 +96,22 @@ static void on_tick(struct sink *sink, uint64_t now_ns)
 	span_queue_recycle(&of(sink)->queue);
 }
 
-/* Ends the thread within `patience_ns`, or leaves it behind. */
+static void begin_end(struct exporter_sink *e, uint64_t patience_ns)
+{
+	if (!e->started || e->deadline_ns)
+		return;
+	e->deadline_ns = clock_now_ns() + patience_ns;
+	span_queue_end(&e->queue, e->deadline_ns - FINISH_SLACK_NS);
+}
+
+/* Waits for the thread until the deadline, then leaves it behind. */
 static void end(struct exporter_sink *e, uint64_t patience_ns)
 {
-	uint64_t now_ns = clock_now_ns();
-
-	if (!e->started || e->ending)
+	begin_end(e, patience_ns);
+	if (!e->started || e->joined || e->left)
 		return;
-	e->ending = true;
-	span_queue_end(&e->queue, now_ns + patience_ns - FINISH_SLACK_NS);
-	e->joined = span_queue_wait_ended(&e->queue, now_ns + patience_ns);
+	e->joined = span_queue_wait_ended(&e->queue, e->deadline_ns);
+	e->left = !e->joined;
 	if (e->joined)
 		pthread_join(e->thread, NULL);
 	else
@@ -188,6 +196,11 @@ out:
 		return NULL;
 	}
 	return &e->sink;
+}
+
+void exporter_sink_end(struct sink *sink)
+{
+	begin_end(of(sink), FINISH_NS);
 }
 
 void exporter_sink_counters(struct sink *sink, struct exporter_counters *out)

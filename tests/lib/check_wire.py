@@ -59,7 +59,7 @@ OTLP = [
         "db.query.summary": "SELECT pair", "server.address": "db.test", "network.peer.address": "127.0.0.1",
         "network.peer.port": 5432, "spantap.parent.rule": "unit", "spantap.parent.sure": 1.0,
         "spantap.incomplete": ["truncated", "late"], "code.file.path": "/srv/pair.py", "code.function.name": "pair",
-        "code.line.number": 41, **TTFB,
+        "code.line.number": 41, "spantap.db.affected_rows": 3, **TTFB,
     }),
     otlp(3, 1, 1, "HGET", CLIENT, WEB, SAMPLED, {
         "db.system.name": "redis", "db.namespace": "2", "db.operation.name": "HGET", "db.query.text": BAD_TEXT,
@@ -119,7 +119,7 @@ DATADOG_WEB = [
         "spantap.parent.rule": "unit", "spantap.incomplete": "truncated,late", "_dd.code_origin.type": "exit",
         "_dd.code_origin.frames.0.file": "/srv/pair.py", "_dd.code_origin.frames.0.line": "41",
         "_dd.code_origin.frames.0.method": "pair",
-    }, {"network.destination.port": 5432, "spantap.parent.sure": 1, "spantap.ttfb_ns": 2 * MS}),
+    }, {"network.destination.port": 5432, "spantap.db.affected_rows": 3, "spantap.parent.sure": 1, "spantap.ttfb_ns": 2 * MS}),
     datadog(3, 1, 1, "shop-web", "redis.command", "HGET", "redis", {
         **WEB_META, "span.kind": "client", "component": "redis", "db.system": "redis", "db.type": "redis",
         "db.name": "2", "db.redis.database_index": "2", "out.redis_db": "2", "redis.raw_command": BAD_TEXT,

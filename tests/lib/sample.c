@@ -85,6 +85,8 @@ static struct span *query(struct resource *r)
 	attributes_text(&s->attributes, "server.address", "db.test");
 	attributes_text(&s->attributes, "network.peer.address", "127.0.0.1");
 	attributes_int(&s->attributes, "network.peer.port", 5432);
+	attributes_int(&s->attributes, "spantap.db.affected_rows", 3);
+	attributes_text(&s->attributes, "spantap.parent.rule", "said twice");
 	attributes_text(&s->attributes, "code.file.path", "/srv/pair.py");
 	attributes_text(&s->attributes, "code.function.name", "pair");
 	attributes_int(&s->attributes, "code.line.number", 41);
