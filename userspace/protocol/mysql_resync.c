@@ -56,8 +56,7 @@ static bool begins_answer(struct mysql *my, struct bytes in)
 	return expect != MYSQL_EXPECT_PREPARED || p.len >= MYSQL_PREPARED_LEN;
 }
 
-/* The fixed end of a column definition: | 0c | charset 2 | length 4 | type | flags 2 | decimals |
- * 00 00 | */
+/* The fixed end of a definition: | 0c | charset 2 | length 4 | type | flags 2 | decimals | 0 0 | */
 static bool ends_definition(struct bytes before)
 {
 	struct bytes end = bytes_from(before, before.len < 13 ? before.len : before.len - 13);
