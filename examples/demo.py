@@ -1,26 +1,27 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""The demo: a slow shop, traffic, `spantap trace` attached to its two services, and what it found.
+"""The demo: a slow shop, traffic, and `spantap trace` attached to the shop's two services.
 
     demo.py SPANTAP
 
-Only spantap runs as root. Exit status 0 means that spans of both services were seen and the N+1 query was
-found. DEMO_SECONDS sets how long it watches, DEMO_LINES how much of the trees it prints; DEMO_SHORT=1 is
-the form that the tests use.
+Only spantap runs as root. Exit status 0 means that spantap saw both services and found the N+1 query.
+DEMO_SECONDS sets how long it watches, DEMO_TRACES how many trees it prints; DEMO_SHORT=1 is the form that
+the tests use.
 """
 import os
+import re
 import shutil
 import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "shop"))
-import findings  # noqa: E402
 from shop import HERE, PYTHON, Shop, ShopError, stop_on_signals  # noqa: E402
 
 SHORT = os.environ.get("DEMO_SHORT", "") not in ("", "0")
-SECONDS = int(os.environ.get("DEMO_SECONDS", "5" if SHORT else "12"))
-LINES = int(os.environ.get("DEMO_LINES", "40" if SHORT else "80"))
+SECONDS = os.environ.get("DEMO_SECONDS", "5" if SHORT else "12")
+TRACES = os.environ.get("DEMO_TRACES", "12")
 REQUESTS_PER_SECOND = 12
+LINES_OF_AN_ORDER = 37  # each loads its product by itself
 
 
 def say(text):
@@ -35,61 +36,50 @@ def as_root():
     return ["sudo"]
 
 
-def print_head(stream):
-    """Prints the first lines of a live stream, whole traces only, then reads on in silence."""
-    printed = left_out = 0
-    for line in stream:
-        if printed >= LINES and (left_out or not line.startswith((" ", "\t"))):
-            left_out += 1
-            continue
-        print(line, end="", flush=True)
-        printed += 1
-    if left_out:
-        print(f"... and {left_out} more lines like these")
-
-
-def watch(spantap, shop):
-    """Runs spantap twice over the same seconds: once for the eye, once (--json) for the findings."""
-    targets = ["--pid", shop.environment()["SHOP_WEB_PID"], "--pid", shop.environment()["SHOP_PRICING_PID"]]
-    command = [*as_root(), spantap, "trace", *targets, "--duration", str(SECONDS)]
-    spans = os.path.join(shop.directory, "spans.json")
+def watch(spantap, settings):
+    """Runs spantap for its time and returns what it printed."""
+    command = [*as_root(), spantap, "trace", "--duration", f"{SECONDS}s", "--traces", TRACES]
+    command += ["--pid", settings["SHOP_WEB_PID"], "--pid", settings["SHOP_PRICING_PID"]]
     say(" ".join(command))
-    with open(spans, "w") as output:
-        recorder = subprocess.Popen([*command, "--json"], stdin=subprocess.DEVNULL, stdout=output)
-        viewer = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, errors="replace"
-        )
-        try:
-            print_head(viewer.stdout)
-        finally:
-            statuses = [viewer.wait(), recorder.wait()]
-    if any(statuses):
-        raise ShopError(f"spantap failed, exit status {max(statuses)}")
-    return findings.read(spans)
+    command += ["--colour", "always" if sys.stdout.isatty() else "never"]
+    lines = []
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as tracer:
+        for line in tracer.stdout:
+            print(line, end="", flush=True)
+            lines.append(line)
+    if tracer.returncode != 0:
+        raise ShopError(f"spantap failed, exit status {tracer.returncode}")
+    return "".join(lines)
+
+
+def shortcomings(output):
+    """What the demo promises and spantap did not show."""
+    missing = [f"no span of {name}" for name in ("shop-web", "shop-pricing") if name not in output]
+    repeated = [float(times) for times in re.findall(r"repeated x([0-9.]+) per request", output)]
+    if not any(abs(times - LINES_OF_AN_ORDER) < 1 for times in repeated):
+        missing.append(f"the query repeated x{LINES_OF_AN_ORDER} was not found")
+    return missing
 
 
 def demo(spantap):
-    # asks for the password now, not amid the trees
-    if subprocess.run([*as_root(), "true"], check=False).returncode != 0:
+    if subprocess.run([*as_root(), "true"], check=False).returncode != 0:  # asks for a password now
         raise ShopError("sudo refused")
     say("starting the shop: PostgreSQL, Redis and two Flask services, in a temporary directory")
     with Shop("before") as shop:
         settings = shop.environment()
         print(f"web service: PID {settings['SHOP_WEB_PID']}, {settings['SHOP_URL']}")
         print(f"pricing service: PID {settings['SHOP_PRICING_PID']}, {settings['SHOP_PRICING_URL']}")
-        say(f"sending {REQUESTS_PER_SECOND} requests a second to it")
-        load = subprocess.Popen(
-            [PYTHON, os.path.join(HERE, "load.py"), settings["SHOP_URL"], "--rate", str(REQUESTS_PER_SECOND)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-        )
-        try:
-            found = watch(spantap, shop)
-        finally:
-            load.terminate()
-            load.wait()
-    say("what spantap found")
-    return findings.report(*found)
+        say(f"sending it {REQUESTS_PER_SECOND} requests a second")
+        load = [PYTHON, os.path.join(HERE, "load.py"), settings["SHOP_URL"]]
+        load += ["--rate", str(REQUESTS_PER_SECOND)]
+        with subprocess.Popen(load, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as traffic:
+            try:
+                output = watch(spantap, settings)
+            finally:
+                traffic.terminate()
+    say("stopped all that it started")
+    for missing in shortcomings(output):
+        raise ShopError(missing)
 
 
 def main():
@@ -98,10 +88,11 @@ def main():
         return 2
     stop_on_signals()
     try:
-        return demo(os.path.abspath(sys.argv[1]))
+        demo(os.path.abspath(sys.argv[1]))
     except ShopError as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
+    return 0
 
 
 if __name__ == "__main__":
