@@ -233,6 +233,7 @@ static void test_rules(void **state)
 {
 	struct route_table *t = route_table_new();
 	struct error error = { 0 };
+	char text[ROUTE_MAX + 16];
 
 	(void)state;
 	assert_int_equal(route_rule_add(t, "/user/:name/*", &error), 0);
@@ -253,6 +254,8 @@ static void test_rules(void **state)
 	assert_non_null(strstr(error.text, "user/:name"));
 	assert_int_equal(route_rule_add(t, "", NULL), -EINVAL);
 	assert_int_equal(route_rule_add(t, "/a=", NULL), -EINVAL);
+	snprintf(text, sizeof(text), "/%0*d", ROUTE_MAX, 0);
+	assert_int_equal(route_rule_add(t, text, NULL), -EINVAL);
 	for (int i = 5; i < ROUTE_RULES_MAX; i++)
 		assert_int_equal(route_rule_add(t, "/x", NULL), 0);
 	assert_int_equal(route_rule_add(t, "/x", NULL), -ENOSPC);

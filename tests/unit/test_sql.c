@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* sql.c and its parts: the published vectors, each dialect's literals, summaries, and that nothing
- * leaks. */
+/*
+ * sql.c and its parts: the published vectors, each dialect's literals, summaries, and that nothing
+ * leaks.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

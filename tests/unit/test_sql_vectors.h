@@ -205,8 +205,10 @@ static const struct sql_vector {
 	  "INSERT INTO T (A) VALUES (?)", "INSERT T" },
 	{ "parenthesized_constant_select", SQL_OTHER, "SELECT (123) AS C;", "SELECT (?) AS C;",
 	  "SELECT" },
-	/* Upstream says "UPDATE" alone, against its own rule that targets are kept, as the next
-	   line's T is. */
+	/*
+	 * Upstream says "UPDATE" alone, against its own rule that targets are kept, as the next
+	 * 	   line's T is.
+	 */
 	{ "update_set_parenthesized_constant", SQL_OTHER, "UPDATE T SET A = (999);",
 	  "UPDATE T SET A = (?);", "UPDATE T" },
 	{ "create_table_default_parenthesized_constant", SQL_OTHER,

@@ -46,8 +46,10 @@ void json_hex(struct json *j, const void *data, size_t len);
 void json_int(struct json *j, int64_t value);
 void json_uint(struct json *j, uint64_t value);
 
-/* Shortest text that reads back as the same number, always with a point or exponent; null for NaN
- * and infinities. */
+/*
+ * Shortest text that reads back as the same number, always with a point or exponent; null for NaN
+ * and infinities.
+ */
 void json_double(struct json *j, double value);
 void json_bool(struct json *j, bool value);
 void json_null(struct json *j);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* See utf8.h. The ranges are those of RFC 3629, section 4; U+FFFD per maximal subpart, as Unicode
- * advises. */
+/*
+ * See utf8.h. The ranges are those of RFC 3629, section 4; U+FFFD per maximal subpart, as Unicode
+ * advises.
+ */
 #include "userspace/base/utf8.h"
 
 size_t utf8_character(struct bytes b, size_t at, size_t *bad)

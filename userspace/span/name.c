@@ -169,8 +169,10 @@ static struct bytes infer_template(struct span *s, const struct span_rules *rule
 	return attributes_get(a, key);
 }
 
-/* Server: 5xx is an error, 4xx is the caller's. Client: both. Without a status, what the decoder
- * says. */
+/*
+ * Server: 5xx is an error, 4xx is the caller's. Client: both. Without a status, what the decoder
+ * says.
+ */
 static void finish_status(struct span *s)
 {
 	struct attributes *a = &s->attributes;
@@ -310,8 +312,10 @@ static void finish_outcome(struct span *s, const struct description *d,
 
 	s->outcome_message[0] = '\0';
 	if (s->outcome != OUTCOME_ERROR) {
-		/* An answer that is no error has no type of error, and instrumentations leave "ok"
-		 * to people. */
+		/*
+		 * An answer that is no error has no type of error, and instrumentations leave "ok"
+		 * to people.
+		 */
 		attributes_remove(a, "error.type");
 		return;
 	}

@@ -16,8 +16,10 @@ static int hex_digit(uint8_t c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Letters and digits only, lower case, percent-encoding undone: "user[pass%77ord]" is
- * "userpassword". */
+/*
+ * Letters and digits only, lower case, percent-encoding undone: "user[pass%77ord]" is
+ * "userpassword".
+ */
 static size_t normalise_key(char *out, size_t size, struct bytes key)
 {
 	size_t len = 0;
@@ -68,8 +70,10 @@ void redact_query(struct buf *out, struct bytes query)
 		struct bytes pair;
 		size_t equals;
 
-		/* ';' separates too, in old forms: better to split than to take it for part of a
-		 * value. */
+		/*
+		 * ';' separates too, in old forms: better to split than to take it for part of a
+		 * value.
+		 */
 		while (end < query.len && query.data[end] != '&' && query.data[end] != ';')
 			end++;
 		pair = bytes_part(query, at, end - at);
@@ -214,15 +218,19 @@ void redact_message(struct buf *out, struct bytes message)
 				at = add_value(out, message, close, "?");
 			}
 		} else if (c == '(' && bytes_is(word_before(message, at), "Key")) {
-			/* PostgreSQL's detail, "Key (email)=(a@b.c) already exists.": columns, then
-			 * values. */
+			/*
+			 * PostgreSQL's detail, "Key (email)=(a@b.c) already exists.": columns, then
+			 * values.
+			 */
 			size_t close = bytes_find(message, ')', at);
 
 			buf_add_bytes(out, bytes_part(message, at, close - at));
 			at = close;
 		} else if (c == '(' && !(at + 1 < message.len && message.data[at + 1] == '`')) {
-			/* A value may hold ')': everything up to the last one. Backticks are
-			 * MySQL's names. */
+			/*
+			 * A value may hold ')': everything up to the last one. Backticks are
+			 * MySQL's names.
+			 */
 			at = add_value(out, message, last_of(message, ')', at), "(?)");
 		} else {
 			buf_add_byte(out, c);

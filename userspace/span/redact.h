@@ -19,8 +19,10 @@
  */
 void redact_query(struct buf *out, struct bytes query);
 
-/* A URL, absolute or not: user and password become REDACTED:REDACTED@, the query as above; the
- * fragment goes. */
+/*
+ * A URL, absolute or not: user and password become REDACTED:REDACTED@, the query as above; the
+ * fragment goes.
+ */
 void redact_url(struct buf *out, struct bytes url);
 
 /*

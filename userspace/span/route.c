@@ -132,19 +132,23 @@ int route_rule_add(struct route_table *t, const char *text, struct error *error)
 	int err = -ENOMEM;
 
 	if (pattern.len == 0 || pattern.data[0] != '/' || all.len > RULE_TEXT_MAX ||
-	    (equals < all.len && (equals + 1 == all.len || all.len - equals - 1 > ROUTE_MAX)))
+	    equals + 1 == all.len)
 		return error_set(error, -EINVAL,
-				 "route %s: not a rule; write /user/:name/* or /PATTERN=/TEMPLATE",
+				 "route %s: not a rule; write /user/:name or /PATTERN=/TEMPLATE",
 				 text);
 	if (t->rule_count == ROUTE_RULES_MAX)
 		return error_set(error, -ENOSPC, "route %s: more than %d rules", text,
 				 ROUTE_RULES_MAX);
-	/* The rule's own text first, so that both parts point into one block. */
-	buf_init(&out, 2 * RULE_TEXT_MAX + ROUTE_SEGMENTS_MAX);
+	buf_init(&out, 3 * RULE_TEXT_MAX);
 	if (equals < all.len)
 		buf_add_bytes(&out, bytes_from(all, equals + 1));
 	else
 		template_of(&out, pattern);
+	if (out.len > ROUTE_MAX) {
+		err = error_set(error, -EINVAL, "route %s: longer than %d bytes", text, ROUTE_MAX);
+		goto out;
+	}
+	/* Both parts in one block. */
 	rule->text = out.full ? NULL : memory_new(pattern.len + out.len);
 	if (!rule->text) {
 		error_set(error, err, "route %s: no memory", text);
@@ -231,8 +235,10 @@ static void step(const struct route_table *t, struct tree *tree, uint16_t *place
 	*place = i;
 }
 
-/* Is word a word of its own at *place? Then *place moves on to it. False: it is one of many, a
- * {name}. */
+/*
+ * Is word a word of its own at *place? Then *place moves on to it. False: it is one of many, a
+ * {name}.
+ */
 static bool learn(const struct route_table *t, struct tree *tree, uint16_t *place,
 		  struct bytes word, bool found)
 {

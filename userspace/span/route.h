@@ -13,18 +13,25 @@
 #include "userspace/base/buf.h"
 #include "userspace/base/error.h"
 
-#define ROUTE_MAX 200         /* bytes of a template: with the method it fits a span's name */
-#define ROUTE_SEGMENTS_MAX 10 /* what is deeper is one '*' */
+/* Bytes of a template: with the method it fits a span's name. What is deeper is one '*'. */
+#define ROUTE_MAX 200
+#define ROUTE_SEGMENTS_MAX 10
+
 #define ROUTE_RULES_MAX 256
-#define ROUTE_SCOPES_MAX \
-	64 /* services and called hosts that learn apart from each other; then together */
-#define ROUTE_NODES_MAX \
-	4096 /* places and words remembered per scope: 64 KiB; then unknown words are {name} */
-#define ROUTE_WORDS_MAX 50 /* different words at one place, before it is {name} */
-#define ROUTE_ROOT_WORDS_MAX \
-	200 /* the same for first segments, which are nearly always the application's own */
-#define ROUTE_STRAYS_MAX \
-	10 /* of a place's words, how many may come from requests that were not found */
+
+/* Services and called hosts that learn apart from each other; the others learn together. */
+#define ROUTE_SCOPES_MAX 64
+
+/* Words remembered per scope: 64 KiB. Then unknown ones are {name}. */
+#define ROUTE_NODES_MAX 4096
+
+/*
+ * Different words at one place, before it is {name}. First segments are nearly always the
+ * application's own. Of these words, so many may come from requests that were not found.
+ */
+#define ROUTE_WORDS_MAX 50
+#define ROUTE_ROOT_WORDS_MAX 200
+#define ROUTE_STRAYS_MAX 10
 
 struct route_table;
 
@@ -32,12 +39,10 @@ struct route_table *route_table_new(void); /* NULL when memory is refused */
 void route_table_free(struct route_table *t);
 
 /*
- * Adds a rule: paths that match pattern have its template as their route. A segment is literal, or
- * one of
- * `:name`, `{name}`, `<name>` (anything), or `*` (anything; at the end: anything that follows, also
- * nothing).
- * "/user/:name/[*]" without the brackets has the template /user/{name}/[*]; "PATTERN=TEMPLATE"
- * names it freely. Earlier rules win. 0, -EINVAL or -ENOSPC or -ENOMEM with *error filled.
+ * Adds a rule: paths that match its pattern have its template as their route. A segment is literal,
+ * or `:name`, `{name}`, `<name>` (anything), or a star (anything; at the end: anything that
+ * follows, also nothing). The template of "/user/:name" is /user/{name}; "PATTERN=TEMPLATE" names
+ * it freely. Earlier rules win. 0, -EINVAL, -ENOSPC or -ENOMEM with *error filled.
  */
 int route_rule_add(struct route_table *t, const char *rule, struct error *error);
 

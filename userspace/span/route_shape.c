@@ -16,8 +16,7 @@
 /* How a piece mixes its characters. */
 struct mix {
 	size_t digits, lower, upper, separators, other;
-	size_t changes; /* between lower, upper and digit, in reading order; Word counts as one kind
-			 */
+	size_t changes; /* between lower, upper and digit; "Word" has none */
 	bool hexadecimal;
 };
 
@@ -144,8 +143,10 @@ static bool is_identifier(struct bytes b)
 	return b.len >= 6 && m.changes >= 3 && m.digits >= 2;
 }
 
-/* Does any piece between separators look like an identifier, with a name before it (order-10045,
- * cus_9s6XKz)? */
+/*
+ * Does any piece between separators look like an identifier, with a name before it (order-10045,
+ * cus_9s6XKz)?
+ */
 static bool has_identifier(struct bytes b)
 {
 	size_t start = 0;

@@ -159,8 +159,10 @@ static void take_name(struct reducer *r, size_t end, const struct sql_word *w)
 	r->role = w ? w->role : SQL_NO_ROLE;
 }
 
-/* Is word what introduces a string with the quote right behind it? *backslash: do backslashes
- * escape in it? */
+/*
+ * Is word what introduces a string with the quote right behind it? *backslash: do backslashes
+ * escape in it?
+ */
 static bool is_prefix(const struct reducer *r, struct bytes word, bool *backslash)
 {
 	uint8_t c = bytes_lower(word.data[0]);
@@ -378,8 +380,10 @@ static void take_question(struct reducer *r)
 		take_placeholder(r, end);
 }
 
-/* PostgreSQL goes on with E'...' in a '...' on another line: do backslashes escape in the string at
- * r->at? */
+/*
+ * PostgreSQL goes on with E'...' in a '...' on another line: do backslashes escape in the string at
+ * r->at?
+ */
 static bool goes_on(const struct reducer *r)
 {
 	struct bytes between = bytes_part(r->scan.in, r->previous_end, r->at - r->previous_end);

@@ -37,8 +37,10 @@ size_t sql_end_of_word(const struct sql_scan *s, size_t at);
 /* Behind the quote that ends what was opened before offset at; 0 when there is none. */
 size_t sql_end_of_quoted(const struct sql_scan *s, size_t at, uint8_t quote, bool backslash);
 
-/* Behind $tag$ ... $tag$ that begins at offset at, in.len when it has no end; 0 when it is no such
- * thing. */
+/*
+ * Behind $tag$ ... $tag$ that begins at offset at, in.len when it has no end; 0 when it is no such
+ * thing.
+ */
 size_t sql_end_of_dollar_quoted(const struct sql_scan *s, size_t at);
 
 /* Behind the number at offset at, which may begin with a sign. Junk that touches it belongs to it.

@@ -304,8 +304,10 @@ bool sql_summary_word(struct sql_summary *s, struct bytes raw, const struct sql_
 		bool main =
 			level->common && w->operation >= SQL_SELECT && w->operation <= SQL_DELETE;
 
-		/* SELECT is reserved everywhere; the others are only an operation where a list of
-		 * WITH ends. */
+		/*
+		 * SELECT is reserved everywhere; the others are only an operation where a list of
+		 * WITH ends.
+		 */
 		if (w->operation == SQL_SELECT || main)
 			begin_operation(s, raw, w->operation);
 		else

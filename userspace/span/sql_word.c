@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* See sql_word.h. By first letter, then by length: a column's name costs one or two comparisons of
- * lengths. */
+/*
+ * See sql_word.h. By first letter, then by length: a column's name costs one or two comparisons of
+ * lengths.
+ */
 #include "userspace/span/sql_word.h"
 
 #define WORDS_PER_LETTER 16 /* the last one of a letter is always free and ends it */
