@@ -122,7 +122,7 @@ static void judge(const struct reply *reply, struct judgement *out)
 	    (reply->status >= 502 && reply->status <= 504))
 		out->delivery = DELIVERY_RETRY;
 	else
-		out->delivery = DELIVERY_REJECTED;
+		out->delivery = reply->status == 413 ? DELIVERY_SPLIT : DELIVERY_REJECTED;
 	snprintf(out->message, sizeof(out->message), "status %ld%s", reply->status,
 		 reply->status == 404 ? ": it knows no /v0.4/traces; is this a Datadog agent?"
 				      : "");

@@ -32,6 +32,7 @@ enum delivery {
 	DELIVERY_DONE = 0,
 	DELIVERY_RETRY = 1,    /* same request again after a pause */
 	DELIVERY_REJECTED = 2, /* never again; its spans are counted as rejected */
+	DELIVERY_SPLIT = 3,    /* too large for the back end: its halves may not be */
 };
 
 struct judgement {

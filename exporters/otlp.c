@@ -153,9 +153,11 @@ static void judge(const struct reply *reply, struct judgement *out)
 		out->delivery = DELIVERY_DONE;
 		accepted(reply, out);
 	} else {
-		bool retry = reply->status == 429 || (reply->status >= 502 && reply->status <= 504);
-
-		out->delivery = retry ? DELIVERY_RETRY : DELIVERY_REJECTED;
+		out->delivery = DELIVERY_REJECTED;
+		if (reply->status == 429 || (reply->status >= 502 && reply->status <= 504))
+			out->delivery = DELIVERY_RETRY;
+		else if (reply->status == 413)
+			out->delivery = DELIVERY_SPLIT;
 		refused(reply, out);
 	}
 }

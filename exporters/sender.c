@@ -4,7 +4,7 @@
  * ever, so a batch is given up after two minutes, or when the end's deadline has come.
  *
  *   batch ─encode─▶ request ─post─▶ reply ─judge─▶ done | rejected | pause and post again
- *          └too large: two halves
+ *          └too large: two halves    └too large: two halves
  */
 #include "exporters/sender.h"
 
@@ -19,6 +19,7 @@
 #include "userspace/base/clock.h"
 #include "userspace/base/log.h"
 
+#define SPLIT_MIN 16 /* a back end to which fewer spans are too large would be asked too often */
 #define GIVE_UP_AFTER_NS (120 * NS_PER_SECOND)
 #define TELL_DOWN_EVERY_NS (60 * NS_PER_SECOND) /* for a back end that comes and goes */
 
@@ -173,6 +174,8 @@ static enum delivery post(struct sender *s, size_t spans)
 		return DELIVERY_REJECTED;
 	}
 	s->exporter->judge(&reply, &judgement);
+	if (judgement.delivery == DELIVERY_SPLIT && spans < SPLIT_MIN)
+		judgement.delivery = DELIVERY_REJECTED;
 	switch (judgement.delivery) {
 	case DELIVERY_DONE:
 		tell_refused(s, judgement.rejected, judgement.message);
@@ -182,6 +185,9 @@ static enum delivery post(struct sender *s, size_t spans)
 	case DELIVERY_REJECTED:
 		tell_refused(s, spans, judgement.message);
 		count_sent(s, spans, spans);
+		tell_back(s);
+		break;
+	case DELIVERY_SPLIT:
 		tell_back(s);
 		break;
 	case DELIVERY_RETRY:
@@ -210,20 +216,25 @@ static bool hopeless(const struct sender *s)
 	return s->not_before_ns > deadline_ns;
 }
 
-static void deliver(struct sender *s, size_t spans)
+/* Tries until it is decided; SPLIT is the only outcome that leaves something to do and to count. */
+static enum delivery deliver(struct sender *s, size_t spans)
 {
 	uint64_t give_up_ns = clock_now_ns() + GIVE_UP_AFTER_NS;
 
 	while (!hopeless(s)) {
+		enum delivery delivery;
+
 		span_queue_sleep(s->queue, s->not_before_ns);
 		if (hopeless(s))
 			break;
-		if (post(s, spans) != DELIVERY_RETRY)
-			return;
+		delivery = post(s, spans);
+		if (delivery != DELIVERY_RETRY)
+			return delivery;
 		if (s->not_before_ns > give_up_ns)
 			break;
 	}
 	count_given_up(s, spans);
+	return DELIVERY_REJECTED;
 }
 
 static void write_line(struct sender *s, size_t spans)
@@ -247,24 +258,31 @@ static void write_line(struct sender *s, size_t spans)
 	count_sent(s, spans, 0);
 }
 
-void sender_send(struct sender *s, const struct span_batch *batch)
+static void send_halves(struct sender *s, const struct span_batch *batch)
 {
 	size_t half = batch->count / 2;
+
+	sender_send(s, &(struct span_batch){ batch->spans, half });
+	sender_send(s, &(struct span_batch){ batch->spans + half, batch->count - half });
+}
+
+void sender_send(struct sender *s, const struct span_batch *batch)
+{
 	int err;
 
 	if (!batch->count)
 		return;
 	request_reset(&s->request);
 	err = s->exporter->encode(&s->config, batch, &s->request);
-	if (err == -E2BIG && half) {
-		sender_send(s, &(struct span_batch){ batch->spans, half });
-		sender_send(s, &(struct span_batch){ batch->spans + half, batch->count - half });
+	if (err == -E2BIG && batch->count > 1) {
+		send_halves(s, batch);
 	} else if (err) {
-		tell_refused(s, batch->count, error_name(err));
+		tell_refused(s, batch->count,
+			     err == -E2BIG ? "larger than a request may be" : error_name(err));
 		count_given_up(s, batch->count);
 	} else if (s->file >= 0) {
 		write_line(s, batch->count);
-	} else {
-		deliver(s, batch->count);
+	} else if (deliver(s, batch->count) == DELIVERY_SPLIT) {
+		send_halves(s, batch);
 	}
 }

@@ -23,6 +23,7 @@ import sys
 import threading
 import urllib.parse
 
+sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
 import decode_datadog  # noqa: E402
 import decode_otlp  # noqa: E402

@@ -305,7 +305,7 @@ static void test_judge(void **state)
 		{ 0, DELIVERY_RETRY, "8126" },      { 200, DELIVERY_DONE, "" },
 		{ 202, DELIVERY_DONE, "" },         { 400, DELIVERY_REJECTED, "status 400" },
 		{ 404, DELIVERY_REJECTED, "v0.4" }, { 408, DELIVERY_RETRY, "status 408" },
-		{ 413, DELIVERY_REJECTED, "413" },  { 415, DELIVERY_REJECTED, "415" },
+		{ 413, DELIVERY_SPLIT, "413" },  { 415, DELIVERY_REJECTED, "415" },
 		{ 429, DELIVERY_RETRY, "429" },     { 500, DELIVERY_REJECTED, "500" },
 		{ 502, DELIVERY_RETRY, "502" },     { 503, DELIVERY_RETRY, "503" },
 		{ 504, DELIVERY_RETRY, "504" },

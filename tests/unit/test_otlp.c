@@ -271,7 +271,7 @@ static void test_judge(void **state)
 		{ 401, "", 0, DELIVERY_REJECTED, 0, "status 401" },
 		{ 404, "404 page\nnot found", 18, DELIVERY_REJECTED, 0,
 		  "status 404: 404 page not found" },
-		{ 413, "a\x1b[31m", 6, DELIVERY_REJECTED, 0, "status 413: a [31m" },
+		{ 413, "a\x1b[31m", 6, DELIVERY_SPLIT, 0, "status 413: a [31m" },
 		{ 301, "", 0, DELIVERY_REJECTED, 0, "status 301" },
 		{ 408, "", 0, DELIVERY_REJECTED, 0, "status 408" },
 		{ 500, "", 0, DELIVERY_REJECTED, 0, "status 500" },

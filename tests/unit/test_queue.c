@@ -50,6 +50,8 @@ static void judge(const struct reply *reply, struct judgement *out)
 	*out = (struct judgement){ 0 };
 	if (reply->status == 0 || reply->status == 503)
 		out->delivery = DELIVERY_RETRY;
+	else if (reply->status == 413)
+		out->delivery = DELIVERY_SPLIT;
 	else if (reply->status != 200)
 		out->delivery = DELIVERY_REJECTED;
 	if (reply->status == 200 && reply->body.len)
@@ -253,6 +255,28 @@ static void test_too_large_is_halved(void **state)
 	assert_int_equal(told(&f, "test: 1 of 3 spans were not delivered"), 1);
 	for (int i = 0; i < 3; i++)
 		span_free(spans[i]);
+	stop(&f);
+}
+
+static void test_too_large_for_the_back_end_is_halved_too(void **state)
+{
+	static const struct exporter large = { "test",    "URL",  "",     64,   false,
+					       configure, wanted, encode, judge };
+	static const struct server_step steps[] = { { .status = 413 },
+						    { .status = 200 },
+						    { .status = 413 },
+						    { .status = 413 },
+						    { .status = 200 } };
+	struct fixture f;
+
+	(void)state;
+	start(&f, &large, steps, 5, 100);
+	add(&f, "a", 60, 1);
+	finish(&f);
+	/* 60 no; 30 yes; 30 no: 15 no, and that is it; 15 yes */
+	assert_int_equal(server_requests(&f.server), 5);
+	expect_counters(&f, 45, 15, 0, 0);
+	assert_int_equal(told(&f, "refused 15 spans: hint 413"), 1);
 	stop(&f);
 }
 
@@ -509,6 +533,7 @@ int main(void)
 		cmocka_unit_test(test_a_long_trace_is_cut),
 		cmocka_unit_test(test_a_request_for_each_container),
 		cmocka_unit_test(test_too_large_is_halved),
+		cmocka_unit_test(test_too_large_for_the_back_end_is_halved_too),
 		cmocka_unit_test(test_retry_honours_retry_after_and_tells_once),
 		cmocka_unit_test(test_refused_is_not_sent_again),
 		cmocka_unit_test(test_a_black_hole_blocks_nobody),
