@@ -77,6 +77,7 @@ static void gap(void *state, enum flow flow, uint64_t lost)
 	if (flow == TO_CLIENT) {
 		/* Rows may be among what was lost. */
 		s->rows = true;
+		s->failed = false;
 		pending_lost_answers(&s->pending);
 		return;
 	}
@@ -89,6 +90,8 @@ static size_t resync(void *state, enum flow flow, struct bytes in)
 	struct postgres_state *s = warm(state);
 	size_t at = postgres_resync(flow, in);
 
+	if (flow == TO_CLIENT && at > 0)
+		s->failed = postgres_error_ends(bytes_part(in, 0, at));
 	if (flow == TO_CLIENT && at < in.len)
 		pending_found_answers(&s->pending);
 	else if (flow == TO_CLIENT)

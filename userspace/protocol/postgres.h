@@ -16,6 +16,7 @@ struct postgres_state {
 	bool starting;	     /* between the start and the first ReadyForQuery */
 	uint8_t encryption;  /* requests for TLS or GSS that are not answered yet */
 	uint8_t transaction; /* of the last ReadyForQuery: I, T, E; 0: none was seen */
+	bool failed;	     /* the last bytes were the end of an error, whose beginning was lost */
 	bool rows;	     /* there were rows, or there may have been, since the last tag */
 	uint8_t database_len;
 	uint8_t database[POSTGRES_DATABASE_MAX];

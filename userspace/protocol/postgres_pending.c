@@ -91,9 +91,13 @@ static void push(struct pending *p, uint32_t e)
 
 static bool begin(struct pending *p)
 {
-	/* exchange.c does the same: the client goes on, so it has got the answers that we have not. */
-	if (p->deaf && p->heard && p->exchanges)
+	/* connection.c does the same: the client goes on, so it has got the answers that we have not. */
+	if (!p->exchanges)
+		p->missed = p->deaf;
+	if (p->missed && p->heard && p->exchanges) {
 		clear(p);
+		p->missed = p->deaf;
+	}
 	if (p->exchanges >= EXCHANGES_MAX) {
 		pending_lost_requests(p);
 		return false;
@@ -448,7 +452,7 @@ bool pending_commits(const struct pending *p)
 
 void pending_lost_answers(struct pending *p)
 {
-	p->heard = p->deaf = true;
+	p->heard = p->deaf = p->missed = true;
 	if (count(p) || p->exchanges)
 		p->uncertain = true;
 }

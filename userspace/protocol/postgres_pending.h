@@ -50,6 +50,7 @@ struct pending {
 	bool skipping;		  /* the server ignores all before the next Sync */
 	bool uncertain;		  /* answers or requests are missing: trust ReadyForQuery only */
 	bool deaf;		  /* the place in the answers is lost */
+	bool missed;		  /* it was, since the last time that nothing was open */
 	bool heard;		  /* the server sent something since the oldest open exchange began */
 	bool copying;		  /* the client sends CopyData */
 };

@@ -19,6 +19,11 @@ static bool is_letter(uint8_t c)
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
+static bool is_digit(uint8_t c)
+{
+	return c >= '0' && c <= '9';
+}
+
 /* A start: length, version or code, then pairs of strings. */
 static int probe_startup(struct bytes head)
 {
@@ -76,7 +81,19 @@ int postgres_probe(enum flow flow, struct bytes head)
 	return evidence >= 34 ? 60 : (int)evidence;
 }
 
-/* ReadyForQuery at the very end, behind what ends an answer: a tag, or the last field of an error. */
+/* 00 R routine 00 00: the server's last field is the name of a C function. */
+bool postgres_error_ends(struct bytes in)
+{
+	size_t at = in.len;
+
+	if (in.len < 5 || in.data[--at] || in.data[--at])
+		return false;
+	while (at && (is_letter(in.data[at - 1]) || is_digit(in.data[at - 1]) || in.data[at - 1] == '_'))
+		at--;
+	return at && !in.data[at - 1] && in.data[at] == 'R' && at + 3 < in.len;
+}
+
+/* ReadyForQuery at the very end, behind what ends an answer: a tag, or an error. */
 static size_t last_ready(struct bytes in)
 {
 	static const uint8_t ready[] = { 'Z', 0, 0, 0, 5 };
@@ -86,12 +103,12 @@ static size_t last_ready(struct bytes in)
 	if (in.len < sizeof(ready) + 3 || memcmp(in.data + at, ready, sizeof(ready)) || in.data[at - 1])
 		return in.len;
 	status = in.data[in.len - 1];
-	before = in.data[at - 2];
-	if (!before && at > 2)
-		before = in.data[at - 3];
 	if (status != 'I' && status != 'T' && status != 'E')
 		return in.len;
-	return is_letter(before) || (before >= '0' && before <= '9') ? at : in.len;
+	before = in.data[at - 2];
+	if (is_digit(before) || (before >= 'A' && before <= 'Z'))
+		return at;
+	return postgres_error_ends(bytes_part(in, 0, at)) ? at : in.len;
 }
 
 size_t postgres_resync(enum flow flow, struct bytes in)

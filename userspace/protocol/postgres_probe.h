@@ -15,4 +15,7 @@
 int postgres_probe(enum flow flow, struct bytes head);
 size_t postgres_resync(enum flow flow, struct bytes in);
 
+/* Are the last bytes those of an ErrorResponse (or NoticeResponse: then a command tag follows)? */
+bool postgres_error_ends(struct bytes in);
+
 #endif

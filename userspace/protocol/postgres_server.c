@@ -93,12 +93,14 @@ static struct decode ready(struct postgres_state *s, const struct input *in, str
 
 	if (!content.len)
 		return (struct decode){ .status = DECODE_LOST };
+	if (s->failed && s->pending.exchanges == 1)
+		out->kind = POSTGRES_ERROR;
 	answer = pending_ready(&s->pending);
 	take(out, answer);
 	if (answer.more)
 		return (struct decode){ .status = DECODE_OK };
 	s->transaction = content.data[0];
-	s->starting = s->rows = false;
+	s->starting = s->rows = s->failed = false;
 	return postgres_used(in, POSTGRES_HEADER + 1);
 }
 
@@ -169,5 +171,6 @@ struct decode postgres_decode_server(struct postgres_state *s, const struct inpu
 		take(out, due);
 		return (struct decode){ .status = DECODE_OK };
 	}
+	s->failed &= type == 'Z';
 	return message(s, type, in, size, content, out);
 }

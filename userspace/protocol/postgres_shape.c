@@ -203,7 +203,8 @@ static uint32_t query(struct look *l)
 
 	if (!text || (l->whole && l->c.at != l->c.in.len))
 		return 0;
-	return text + (l->whole ? 32 : HEADER_EVIDENCE);
+	/* An empty query is no more than a header and a zero. */
+	return text + (l->whole && l->c.in.len > 1 ? 32 : HEADER_EVIDENCE);
 }
 
 static uint32_t parse(struct look *l)
@@ -276,7 +277,8 @@ static uint32_t named(struct look *l)
 
 	if ((!l->c.failed && what != 'S' && what != 'P') || !name(l))
 		return 0;
-	return judge(l, 36);
+	/* A server's tag "SELECT 1" would close a statement called "ELECT 1". */
+	return judge(l, bytes_find(l->c.in, ' ', 0) < l->c.in.len ? 16 : 36);
 }
 
 static uint32_t weigh_client(uint8_t type, struct look *l)
