@@ -18,9 +18,9 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "sho
 from shop import HERE, PYTHON, Shop, ShopError, stop_on_signals  # noqa: E402
 
 SHORT = os.environ.get("DEMO_SHORT", "") not in ("", "0")
-SECONDS = os.environ.get("DEMO_SECONDS", "5" if SHORT else "12")
-TRACES = os.environ.get("DEMO_TRACES", "12")
-REQUESTS_PER_SECOND = 12
+SECONDS = os.environ.get("DEMO_SECONDS", "5" if SHORT else "10")
+TRACES = os.environ.get("DEMO_TRACES", "12" if SHORT else "30")
+REQUESTS_PER_SECOND = 6
 LINES_OF_AN_ORDER = 37  # each loads its product by itself
 
 
