@@ -29,6 +29,7 @@ struct scene {
 	bool show_fresh;
 	bool refuse;
 	uint32_t owned; /* bit per end */
+	uint32_t here;  /* of A's packets */
 	uint32_t last_pid;
 	uint32_t opened;
 	struct mark last;
@@ -125,6 +126,7 @@ static struct packet packet_at(struct scene *s, int from, uint32_t seq, const ch
 {
 	struct packet p = {
 		.time_ns = s->time_ns += MS,
+		.here = from == A ? s->here : 0,
 		.source = packets_address(1 + from, from == A ? s->port : 80, false),
 		.destination = packets_address(2 - from, from == A ? 80 : s->port, false),
 		.seq = seq,
@@ -678,6 +680,14 @@ static void owned_ends(void **state)
 	say(&s, B, "", PACKET_FIN);
 	expect(&s, "+client +server O:ask I:ask O. I. I. O. - - ");
 	assert_int_equal(counters(&s)->bytes, 3);
+	finish(&s);
+	/* Both by their addresses, but only one of them is on this machine. */
+	begin_with(&s, (struct reassembly_options){ .owner = owner });
+	s.owned = 3;
+	s.here = PACKET_SOURCE_HERE;
+	shake_hands(&s);
+	say(&s, A, "ask", 0);
+	expect(&s, "+client O:ask ");
 	finish(&s);
 	/* Not known at first: what passed is not told, and the connection is told as begun midway.
 	 */
