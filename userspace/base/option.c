@@ -163,6 +163,10 @@ int option_parse(const struct option *table, int argc, char **argv, void *fields
 				return error_set(error, -EINVAL, "--%s needs a value: %s", o->name, o->metavar);
 			value = argv[++i];
 		}
+		/* An optional value may stand apart when it cannot be anything else. */
+		if (!value && o->type == OPTION_OPTIONAL && i + 1 < argc && argv[i + 1][0] != '-' &&
+		    strchr(argv[i + 1], ':'))
+			value = argv[++i];
 		err = set_value(o, fields, value, error);
 		if (err)
 			return err;
@@ -182,7 +186,7 @@ void option_help(const struct option *table, FILE *out)
 		}
 		len = snprintf(left, sizeof(left), "  %s%c%s--%s%s%s", table->letter ? "-" : "",
 			       table->letter ? table->letter : ' ', table->letter ? ", " : "", table->name,
-			       takes_value(table) ? " " : "", takes_value(table) ? table->metavar : "");
+			       table->metavar ? " " : "", table->metavar ? table->metavar : "");
 		if (len > 34)
 			fprintf(out, "%s\n%36s%s\n", left, "", table->help);
 		else

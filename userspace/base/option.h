@@ -22,7 +22,7 @@ enum option_type {
 	OPTION_SIZE = 5,     /* uint64_t, bytes: 4096, 16K, 2M */
 	OPTION_DURATION = 6, /* uint64_t, ns: 500ms, 60s, 5m, 1h; a bare number is seconds */
 	OPTION_CHOICE = 7,   /* int: index into the words of metavar, "auto|socket|..." */
-	OPTION_OPTIONAL = 8, /* const char *: --name or --name=value; "" without a value */
+	OPTION_OPTIONAL = 8, /* const char *: --name, --name=value or --name URL; "" without a value */
 	OPTION_HEADING = 9,  /* a line of --help */
 };
 

@@ -305,6 +305,8 @@ static void finish_exports(struct session *s, struct summary *sum)
 {
 	struct exporter_counters all = { 0 };
 
+	for (size_t i = 0; i < s->export_count; i++) /* side by side: together they take no longer than one */
+		exporter_sink_end(s->exports[i]);
 	for (size_t i = 0; i < s->export_count; i++) {
 		struct exporter_counters one;
 

@@ -45,8 +45,8 @@ struct session_options {
 
 #define SESSION_EXPORT_OPTIONS                                                                            \
 	{ NULL, 0, OPTION_HEADING, 0, NULL, "Where to send spans:" },                                     \
-	{ "otlp", 0, OPTION_OPTIONAL, offsetof(struct session_options, otlp), "URL", "--otlp=URL: OpenTelemetry over HTTP; file:PATH writes JSON lines; alone: OTEL_EXPORTER_OTLP_ENDPOINT" }, \
-	{ "datadog", 0, OPTION_OPTIONAL, offsetof(struct session_options, datadog), "URL", "--datadog=URL: a Datadog agent, http:// or unix://; alone: DD_TRACE_AGENT_URL" }
+	{ "otlp", 0, OPTION_OPTIONAL, offsetof(struct session_options, otlp), "URL", "OpenTelemetry over HTTP; file:PATH writes JSON lines; alone: OTEL_EXPORTER_OTLP_ENDPOINT" }, \
+	{ "datadog", 0, OPTION_OPTIONAL, offsetof(struct session_options, datadog), "URL", "a Datadog agent, http:// or unix://; alone: DD_TRACE_AGENT_URL" }
 
 #define SESSION_CAPTURE_OPTIONS                                                                           \
 	{ NULL, 0, OPTION_HEADING, 0, NULL, "How to capture:" },                                          \

@@ -34,6 +34,7 @@ struct connection {
 	uint32_t port;
 	uint32_t transfers; /* while undecided */
 	uint64_t bytes;
+	bool answers_lost; /* since the last time that nothing was open */
 	struct half half[2]; /* by direction until the protocol is known, by flow from then on */
 	struct pairing_state pairing;
 	struct connection_counters counters;
@@ -126,19 +127,35 @@ static struct exchange *newest(struct connection *c)
 	return c->pairing.open.tail;
 }
 
+/* After exchanges were ended or thrown away wholesale: a message being skipped may have lost its own. */
+static void forget_stale(struct connection *c)
+{
+	for (int i = 0; i < 2; i++) {
+		struct exchange *x = c->pairing.open.head;
+
+		while (x && x != c->half[i].exchange)
+			x = x->next;
+		c->half[i].exchange = x;
+	}
+}
+
 static struct exchange *begin_exchange(struct connection *c, struct half *h, const struct message *m)
 {
 	struct half *answers = &c->half[TO_CLIENT];
 	struct exchange *x;
 
 	/* Answers were lost, and the client goes on: it has got them. */
-	if (answers->stream.lost && c->pairing.open.count &&
+	if (!c->pairing.open.count)
+		c->answers_lost = answers->stream.lost;
+	if (c->answers_lost && c->pairing.open.count &&
 	    answers->stream.last.time_ns >= c->pairing.open.head->request_first.time_ns) {
 		pairing_give_up(&c->pairing, &answers->stream.last, INCOMPLETE_GAP, true);
 		answers->exchange = NULL;
+		c->answers_lost = answers->stream.lost;
 		pairing_doubt(&c->pairing);
 	}
 	x = pairing_begin(&c->pairing, m, stream_mark(&h->stream, h->stream.at));
+	forget_stale(c);
 	if (x)
 		x->request_seq = seq_at(&h->stream, h->stream.at);
 	return x;
@@ -221,8 +238,19 @@ static void lose(struct connection *c, enum flow flow)
 	/* A request that was not seen would take the answer of the next one. */
 	if (flow == TO_SERVER)
 		pairing_doubt(&c->pairing);
+	else
+		c->answers_lost = true;
 	for (struct exchange *x = c->pairing.open.head; x && flow == TO_CLIENT; x = x->next)
 		x->incomplete |= INCOMPLETE_GAP;
+}
+
+/* Bytes of answers that cannot be told apart: they count for the oldest request. */
+static void lost_bytes_of_answer(struct connection *c, enum flow flow, uint64_t len)
+{
+	const struct mark *last = &c->half[flow].stream.last;
+
+	if (len && flow == TO_CLIENT && c->pairing.open.head)
+		response_progress(c->pairing.open.head, len, last, last);
 }
 
 /* Looks for the next message after a loss; false: not in these bytes, all were dropped. */
@@ -237,11 +265,11 @@ static bool resync(struct connection *c, enum flow flow, bool fresh)
 	else if (fresh && c->protocol->probe(flow, in) >= 50)
 		at = 0;
 	if (at >= in.len) {
-		if (c->pairing.open.head && flow == TO_CLIENT)
-			response_progress(c->pairing.open.head, 0, &h->stream.last, &h->stream.last);
+		lost_bytes_of_answer(c, flow, in.len);
 		drop_bytes(c, h, in.len);
 		return false;
 	}
+	lost_bytes_of_answer(c, flow, at);
 	drop_bytes(c, h, at);
 	h->stream.lost = false;
 	return true;
@@ -268,8 +296,14 @@ static void pump(struct connection *c, enum flow flow, bool cut, bool fresh)
 		}
 		if (h->skip || (!s->pending.len && !s->ended))
 			return;
-		if (s->lost && (!s->pending.len || !resync(c, flow, fresh)))
+		if (s->lost && (!s->pending.len || !resync(c, flow, fresh))) {
+			if (s->ended && flow == TO_CLIENT && c->pairing.open.head &&
+			    c->pairing.open.head->responding) {
+				pairing_give_up(&c->pairing, &s->last, INCOMPLETE_GAP, true);
+				forget_stale(c);
+			}
 			return;
+		}
 		in = (struct input){ stream_bytes(s), cut || s->pending.len >= STREAM_PENDING_MAX, s->ended };
 		d = c->protocol->decode(c->state, flow, &in, &m);
 		if (d.status == DECODE_FOREIGN) {
@@ -281,6 +315,11 @@ static void pump(struct connection *c, enum flow flow, bool cut, bool fresh)
 		if (d.status != DECODE_OK || d.used > in.bytes.len) {
 			if (!in.bytes.len)
 				return;
+			/* Answers that make no sense after unproved pairs: these were wrong. */
+			if (flow == TO_CLIENT && c->pairing.held.count) {
+				pairing_refute(&c->pairing);
+				forget_stale(c);
+			}
 			/* Step over one byte, or the same place would be found again. */
 			lose(c, flow);
 			drop_bytes(c, h, 1);
@@ -344,6 +383,10 @@ static void undecided(struct connection *c, enum direction dir, struct bytes byt
 	size_t before = h->stream.pending.len;
 	struct detection d;
 
+	if (h->stream.lost && !fresh && !before) {
+		stream_advance(&h->stream, bytes.len);
+		return;
+	}
 	if (fresh)
 		c->transfers++;
 	c->bytes += bytes.len;
@@ -351,9 +394,12 @@ static void undecided(struct connection *c, enum direction dir, struct bytes byt
 	d = look(c, dir, stream_bytes(&h->stream));
 	if (!d.protocol && fresh && before) {
 		/* What came before may be the end of something; this transfer may begin a message. */
-		d = look(c, dir, bytes_from(stream_bytes(&h->stream), before));
-		if (d.protocol)
+		struct detection alone = look(c, dir, bytes_from(stream_bytes(&h->stream), before));
+
+		if (alone.protocol || !d.score)
 			drop_bytes(c, h, before);
+		if (alone.protocol)
+			d = alone;
 	}
 	if (d.protocol) {
 		decide(c, d);
@@ -404,8 +450,11 @@ void connection_gap(struct connection *c, enum direction dir, uint64_t len, cons
 	if (c->verdict == VERDICT_FOREIGN || !len)
 		return;
 	if (c->verdict == VERDICT_UNDECIDED) {
-		/* Nothing is known yet: start over behind the gap. */
-		stream_advance(&c->half[dir].stream, c->half[dir].stream.pending.len + len);
+		/* Nothing is known yet: start over behind the gap, where a transfer begins. */
+		h = &c->half[dir];
+		stream_advance(&h->stream, h->stream.pending.len + len);
+		h->stream.lost = true;
+		c->pairing.tentative = true;
 		return;
 	}
 	flow = flow_of(c, dir);
@@ -427,8 +476,7 @@ void connection_gap(struct connection *c, enum direction dir, uint64_t len, cons
 	lose(c, flow);
 	if (c->protocol->gap)
 		c->protocol->gap(c->state, flow, len - part);
-	if (flow == TO_CLIENT && c->pairing.open.head)
-		response_progress(c->pairing.open.head, len - part, mark, mark);
+	lost_bytes_of_answer(c, flow, len - part);
 	drop_bytes(c, h, len - part);
 }
 

@@ -38,5 +38,6 @@ struct detection detect(enum direction dir, enum side side, uint32_t port, struc
 		return best;
 	if (best.score >= LIKELY && best.score >= second + MARGIN)
 		return best;
+	none.score = best.score;
 	return none;
 }

@@ -9,7 +9,7 @@
 struct detection {
 	const struct protocol *protocol; /* NULL: cannot tell (yet) */
 	enum side side;
-	int score; /* 0..100 */
+	int score; /* 0..100; without a protocol: of the best guess, 0 when nothing can begin so */
 };
 
 /*

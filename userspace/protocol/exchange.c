@@ -143,7 +143,7 @@ struct exchange *pairing_begin(struct pairing_state *p, const struct message *m,
 	struct exchange *x;
 
 	if (p->tentative && p->open.count == 0 && p->held.count) {
-		p->tentative = false;
+		p->tentative = p->doubted = false;
 		tell_held(p);
 	}
 	if (p->open.count >= EXCHANGES_OPEN_MAX)
@@ -177,8 +177,7 @@ struct exchange *pairing_answer(struct pairing_state *p, const struct message *m
 		return x;
 	p->counters->orphan_responses++;
 	/* Something was owed after all: every pair since then may be shifted. */
-	if (p->tentative)
-		discard_list(p, &p->held);
+	pairing_refute(p);
 	return NULL;
 }
 
@@ -208,6 +207,9 @@ void pairing_withdraw(struct pairing_state *p, struct exchange *x)
 
 void pairing_give_up(struct pairing_state *p, const struct mark *last, uint32_t incomplete, bool answered)
 {
+	/* Answers are missing: so they may be for those that had none proved to be theirs. */
+	for (struct exchange *x = p->open.head ? p->held.head : NULL; x; x = x->next)
+		x->incomplete |= INCOMPLETE_GAP;
 	tell_held(p);
 	while (p->open.head) {
 		struct exchange *x = p->open.head;
@@ -230,7 +232,15 @@ void pairing_give_up(struct pairing_state *p, const struct mark *last, uint32_t 
 void pairing_doubt(struct pairing_state *p)
 {
 	if (p->protocol && p->protocol->pairing == PAIRING_FIFO)
-		p->tentative = true;
+		p->tentative = p->doubted = true;
+}
+
+void pairing_refute(struct pairing_state *p)
+{
+	if (!p->tentative)
+		return;
+	discard_list(p, &p->held);
+	discard_list(p, &p->open);
 }
 
 void pairing_tick(struct pairing_state *p, uint64_t now_ns)

@@ -32,6 +32,7 @@ struct pairing_state {
 	struct mark last;	   /* newest mark of an answered exchange */
 	uint32_t text_max;
 	bool tentative;
+	bool doubted; /* tentative because bytes were lost, not because we came late */
 };
 
 void pairing_init(struct pairing_state *p, const struct connection_options *options,
@@ -56,6 +57,9 @@ void pairing_give_up(struct pairing_state *p, const struct mark *last, uint32_t 
 
 /* From here on pairs must be proved again. */
 void pairing_doubt(struct pairing_state *p);
+
+/* What was paired without proof is thrown away: it was wrong. */
+void pairing_refute(struct pairing_state *p);
 
 void pairing_tick(struct pairing_state *p, uint64_t now_ns);
 

@@ -90,6 +90,14 @@ static struct endpoint *endpoint_of(struct findings *f, const struct span *s)
 	return e;
 }
 
+/* Statements have line breaks, and a hostile one could have worse: nothing that moves the cursor. */
+static void one_line(char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			*text = ' ';
+}
+
 static void add_call(struct findings *f, struct endpoint *e, const struct span *s)
 {
 	struct bytes text = attributes_get(&s->attributes, "db.query.text");
@@ -108,6 +116,7 @@ static void add_call(struct findings *f, struct endpoint *e, const struct span *
 			return;
 		}
 		snprintf(c->text, sizeof(c->text), "%.*s", (int)(text.len < 200 ? text.len : 200), text.data);
+		one_line(c->text);
 	}
 	c->count++;
 	c->total_ns += s->end_ns - s->start_ns;

@@ -122,7 +122,7 @@ static const struct propagation *find_context(const struct node *n)
 	return NULL;
 }
 
-static int add(struct node *n, const uint8_t *trace_id, int64_t offset_ns, const struct span ***spans,
+static int add(struct node *n, const struct propagation *trace_of, int64_t offset_ns, const struct span ***spans,
 	       size_t *count, size_t *capacity)
 {
 	struct span *s = n->span;
@@ -138,7 +138,8 @@ static int add(struct node *n, const uint8_t *trace_id, int64_t offset_ns, const
 		*spans = grown;
 		*capacity = more;
 	}
-	memcpy(s->trace_id, trace_id, TRACE_ID_SIZE);
+	memcpy(s->trace_id, trace_of->trace_id, TRACE_ID_SIZE);
+	s->trace_flags = trace_of->flags;
 	if (n->parent) {
 		s->has_parent = true;
 		memcpy(s->parent_span_id, n->parent->span->span_id, SPAN_ID_SIZE);
@@ -149,7 +150,7 @@ static int add(struct node *n, const uint8_t *trace_id, int64_t offset_ns, const
 		s->ttfb_ns += (uint64_t)offset_ns;
 	(*spans)[(*count)++] = s;
 	for (at = n->children.next; at != &n->children && !err; at = at->next)
-		err = add(LIST_ENTRY(at, struct node, sibling), trace_id, offset_ns, spans, count, capacity);
+		err = add(LIST_ENTRY(at, struct node, sibling), trace_of, offset_ns, spans, count, capacity);
 	return err;
 }
 
@@ -157,17 +158,16 @@ int trace_collect(struct node *root, int64_t offset_ns, const struct span ***spa
 		  size_t *capacity)
 {
 	const struct propagation *context = find_context(root);
-	uint8_t trace_id[TRACE_ID_SIZE];
+	struct propagation own = { .flags = 1 }; /* sampled: it goes out */
 
 	if (context)
-		memcpy(trace_id, context->trace_id, sizeof(trace_id));
+		own = *context;
 	else
-		random_fill(trace_id, sizeof(trace_id));
+		random_fill(own.trace_id, sizeof(own.trace_id));
 	if (root->propagation.present) {
 		root->span->has_parent = root->span->parent_remote = true;
 		memcpy(root->span->parent_span_id, root->propagation.span_id, SPAN_ID_SIZE);
-		root->span->trace_flags = root->propagation.flags;
 	}
 	*count = 0;
-	return add(root, trace_id, offset_ns, spans, count, capacity);
+	return add(root, &own, offset_ns, spans, count, capacity);
 }
