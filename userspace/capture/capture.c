@@ -17,6 +17,7 @@
 #include "userspace/base/clock.h"
 #include "userspace/base/memory.h"
 #include "userspace/capture/object.h"
+#include "userspace/capture/packet_capture.h"
 #include "userspace/capture/ring.h"
 
 struct capture {
@@ -29,6 +30,8 @@ struct capture {
 	struct ring *ring;
 	struct targets *targets;
 	struct socket_table *sockets;
+	struct packet_capture *packets; /* CAPTURE_PACKET only */
+	struct packet_losses final_packets;
 	struct connection_counters final; /* sums when the sockets have been freed */
 	struct socket_counters final_sockets;
 	uint64_t events;
@@ -121,6 +124,11 @@ static int load_hooks(struct capture *c, struct error *error)
 	enum capture_mode mode = c->options.mode;
 	int err = -ENOTSUP;
 
+	if (mode == CAPTURE_PACKET) {
+		c->packets = packet_capture_new(c->sockets, c->targets, bpf_map__fd(c->process->maps.targets));
+		c->mode = CAPTURE_PACKET;
+		return c->packets ? 0 : -ENOMEM;
+	}
 	if (mode == CAPTURE_AUTO || mode == CAPTURE_SOCKET) {
 		if (object_has_tracepoint("sock_send_length")) {
 			err = load_socket(c);
@@ -225,6 +233,10 @@ void capture_finish(struct capture *c)
 {
 	if (!c->sockets)
 		return;
+	if (c->packets)
+		packet_capture_losses(c->packets, &c->final_packets);
+	packet_capture_free(c->packets);
+	c->packets = NULL;
 	c->final_sockets = *socket_table_counters(c->sockets);
 	socket_table_sum(c->sockets, &c->final);
 	socket_table_free(c->sockets);
@@ -258,7 +270,9 @@ struct targets *capture_targets(struct capture *c)
 
 int capture_add(struct capture *c, uint32_t pid, struct error *error)
 {
-	return targets_add(c->targets, pid, error);
+	int err = targets_add(c->targets, pid, error);
+
+	return err || !c->packets ? err : packet_capture_add(c->packets, pid, error);
 }
 
 int capture_fd(const struct capture *c)
@@ -268,11 +282,15 @@ int capture_fd(const struct capture *c)
 
 void capture_drain(struct capture *c, bool last)
 {
+	if (c->packets)
+		packet_capture_drain(c->packets);
 	ring_drain(c->ring, last);
 }
 
 void capture_tick(struct capture *c, uint64_t now_ns)
 {
+	if (c->packets)
+		packet_capture_tick(c->packets, now_ns);
 	socket_table_tick(c->sockets, now_ns);
 	targets_tick(c->targets, now_ns);
 }
@@ -349,6 +367,9 @@ size_t capture_losses(struct capture *c, struct loss *out, size_t max)
 	add_loss(out, max, &count, "decoder_lost_place", sum.resyncs);
 	add_loss(out, max, &count, "bytes_undecoded", sum.lost_bytes);
 	add_loss(out, max, &count, "no_memory", sum.no_memory);
+	add_loss(out, max, &count, "packets_dropped", c->final_packets.dropped);
+	add_loss(out, max, &count, "packet_connections_untracked", c->final_packets.untracked);
+	add_loss(out, max, &count, "packet_gap_bytes", c->final_packets.gap_bytes);
 	add_loss(out, max, &count, "hook_recursion",
 		 recursion_misses(c->process->obj) + recursion_misses(c->socket ? c->socket->obj : NULL) +
 			 recursion_misses(c->syscall ? c->syscall->obj : NULL));

@@ -29,7 +29,8 @@ static void request_ends(struct stitch *s, struct node *request)
 static void call_begins(struct stitch *s, struct node *call)
 {
 	struct process_requests *p = process_of(stitch_processes(s), call->begin.pid);
-	const struct unit_requests *u = unit_of(stitch_processes(s), call->begin.pid, call->begin.unit);
+	const struct unit_requests *u =
+		call->begin.tid ? unit_of(stitch_processes(s), call->begin.pid, call->begin.unit) : NULL;
 
 	/* A thread that serves requests of its own, and has none now, works after its response. */
 	if (u && u->served && !u->shared && !u->only)

@@ -5,9 +5,15 @@
  */
 #include "userspace/stitch/stitch.h"
 
+/* Packets know no threads. */
+static struct unit_requests *unit_for(struct stitch *s, const struct mark *mark)
+{
+	return mark->tid ? unit_of(stitch_processes(s), mark->pid, mark->unit) : NULL;
+}
+
 static void request_opens(struct stitch *s, struct node *request)
 {
-	struct unit_requests *u = unit_of(stitch_processes(s), request->read.pid, request->read.unit);
+	struct unit_requests *u = unit_for(s, &request->read);
 
 	if (!u)
 		return;
@@ -20,7 +26,7 @@ static void request_opens(struct stitch *s, struct node *request)
 
 static void request_ends(struct stitch *s, struct node *request)
 {
-	struct unit_requests *u = unit_of(stitch_processes(s), request->read.pid, request->read.unit);
+	struct unit_requests *u = unit_for(s, &request->read);
 
 	if (!u || !u->open_count)
 		return;
@@ -32,7 +38,7 @@ static void request_ends(struct stitch *s, struct node *request)
 
 static void call_begins(struct stitch *s, struct node *call)
 {
-	struct unit_requests *u = unit_of(stitch_processes(s), call->begin.pid, call->begin.unit);
+	struct unit_requests *u = unit_for(s, &call->begin);
 
 	if (u && !u->shared && u->only)
 		link_propose(call, LAYER_unit, u->only, 0);
