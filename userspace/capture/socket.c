@@ -242,7 +242,7 @@ static void on_data(struct socket_table *t, const struct event_data *e)
 	connection_data(c, dir, bytes_of(bytes, e->head_len), true, &mark);
 	if (middle) {
 		t->counters.truncated_bytes += middle;
-		connection_gap(c, dir, middle, &mark);
+		connection_uncopied(c, dir, middle, &mark);
 	}
 	if (e->tail_len) {
 		mark.seq += (uint32_t)(e->len - e->tail_len);

@@ -24,6 +24,7 @@ struct half {
 	uint64_t skip;		   /* of the message below */
 	enum message_role role;	   /* of the message whose bytes are being skipped */
 	struct exchange *exchange; /* that it belongs to; NULL: none */
+	bool forgivable;	   /* lost only what was not copied: see lose() */
 };
 
 struct connection {
@@ -228,7 +229,17 @@ static void drop_bytes(struct connection *c, struct half *h, uint64_t len)
 	stream_advance(&h->stream, len);
 }
 
-static void lose(struct connection *c, enum flow flow)
+static void mark_gap(struct connection *c)
+{
+	for (struct exchange *x = c->pairing.open.head; x; x = x->next)
+		x->incomplete |= INCOMPLETE_GAP;
+}
+
+/*
+ * uncopied: the bytes were left out by design, the transfer's end follows. With one answer under way nothing
+ * may be missing after all: that is known when the end has been looked at.
+ */
+static void lose(struct connection *c, enum flow flow, bool uncopied)
 {
 	struct half *h = &c->half[flow];
 
@@ -236,12 +247,14 @@ static void lose(struct connection *c, enum flow flow)
 		c->counters.resyncs++;
 	h->stream.lost = true;
 	/* A request that was not seen would take the answer of the next one. */
-	if (flow == TO_SERVER)
+	if (flow == TO_SERVER) {
 		pairing_doubt(&c->pairing);
-	else
-		c->answers_lost = true;
-	for (struct exchange *x = c->pairing.open.head; x && flow == TO_CLIENT; x = x->next)
-		x->incomplete |= INCOMPLETE_GAP;
+		return;
+	}
+	c->answers_lost = true;
+	h->forgivable = uncopied && c->pairing.open.count == 1;
+	if (!h->forgivable)
+		mark_gap(c);
 }
 
 /* Bytes of answers that cannot be told apart: they count for the oldest request. */
@@ -265,6 +278,9 @@ static bool resync(struct connection *c, enum flow flow, bool fresh)
 	else if (fresh && c->protocol->probe(flow, in) >= 50)
 		at = 0;
 	if (at >= in.len) {
+		if (h->forgivable)
+			mark_gap(c);
+		h->forgivable = false;
 		lost_bytes_of_answer(c, flow, in.len);
 		drop_bytes(c, h, in.len);
 		return false;
@@ -321,7 +337,7 @@ static void pump(struct connection *c, enum flow flow, bool cut, bool fresh)
 				forget_stale(c);
 			}
 			/* Step over one byte, or the same place would be found again. */
-			lose(c, flow);
+			lose(c, flow, false);
 			drop_bytes(c, h, 1);
 			fresh = false;
 			continue;
@@ -441,7 +457,8 @@ void connection_data(struct connection *c, enum direction dir, struct bytes byte
 	}
 }
 
-void connection_gap(struct connection *c, enum direction dir, uint64_t len, const struct mark *mark)
+static void missing(struct connection *c, enum direction dir, uint64_t len, const struct mark *mark,
+		    bool uncopied)
 {
 	struct half *h;
 	enum flow flow;
@@ -463,7 +480,7 @@ void connection_gap(struct connection *c, enum direction dir, uint64_t len, cons
 	if (c->verdict != VERDICT_DECODED)
 		return;
 	if (h->stream.pending.len) {
-		lose(c, flow);
+		lose(c, flow, uncopied);
 		drop_bytes(c, h, h->stream.pending.len);
 	}
 	stream_note(&h->stream, h->stream.at + len, mark);
@@ -473,11 +490,21 @@ void connection_gap(struct connection *c, enum direction dir, uint64_t len, cons
 		skipped(c, h, part, mark);
 	if (part == len)
 		return;
-	lose(c, flow);
+	lose(c, flow, uncopied);
 	if (c->protocol->gap)
 		c->protocol->gap(c->state, flow, len - part);
 	lost_bytes_of_answer(c, flow, len - part);
 	drop_bytes(c, h, len - part);
+}
+
+void connection_gap(struct connection *c, enum direction dir, uint64_t len, const struct mark *mark)
+{
+	missing(c, dir, len, mark, false);
+}
+
+void connection_uncopied(struct connection *c, enum direction dir, uint64_t len, const struct mark *mark)
+{
+	missing(c, dir, len, mark, true);
 }
 
 void connection_end(struct connection *c, enum direction dir, const struct mark *mark)

@@ -65,6 +65,10 @@ void connection_data(struct connection *c, enum direction dir, struct bytes byte
 /* len bytes of that direction passed without being captured. */
 void connection_gap(struct connection *c, enum direction dir, uint64_t len, const struct mark *mark);
 
+/* The same by design: the middle of a long transfer, whose end follows (or nothing does, when that was not
+ * copied either). */
+void connection_uncopied(struct connection *c, enum direction dir, uint64_t len, const struct mark *mark);
+
 /* That direction ended: end of file or shutdown. */
 void connection_end(struct connection *c, enum direction dir, const struct mark *mark);
 
