@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The PostgreSQL decoder in the engine where bytes are missing as they are in life: large transfers of which
- * only the head and the tail were copied. Conversations without loss are replay cases; see also
- * test_postgres_pending.c, test_postgres_statement.c and test_postgres_probe.c.
+ * The PostgreSQL decoder in the engine where bytes are missing as they are in life: large transfers
+ * of which only the head and the tail were copied. Conversations without loss are replay cases; see
+ * also test_postgres_pending.c, test_postgres_statement.c and test_postgres_probe.c.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,18 +14,24 @@
 #include "tests/lib/replay.h"
 #include "userspace/base/memory.h"
 
-#define START                                                                                     \
-	"protocol postgresql\nside client\n"                                                      \
-	"> \\0\\0\\0\\x20\\0\\x03\\0\\0user\\0app\\0database\\0shop\\0\\0\n"                      \
+#define START                                                                \
+	"protocol postgresql\nside client\n"                                 \
+	"> \\0\\0\\0\\x20\\0\\x03\\0\\0user\\0app\\0database\\0shop\\0\\0\n" \
 	"< R\\0\\0\\0\\x08\\0\\0\\0\\0Z\\0\\0\\0\\x05I\n"
-#define HEADING "T\\0\\0\\0\\x1a\\0\\x01a\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\x19\\xff\\xff\\xff\\xff\\xff\\xff\\0\\0"
+#define HEADING                                                                                    \
+	"T\\0\\0\\0\\x1a\\0\\x01a\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\x19\\xff\\xff\\xff\\xff\\xff\\xf" \
+	"f\\0\\0"
 #define ROW "D\\0\\0\\0\\x16\\0\\x02\\0\\0\\0\\x03XYZ\\0\\0\\0\\x05India"
 #define SELECT(n) "> Q\\0\\0\\0\\x0dSELECT " n "\\0\n"
-#define ANSWER "< " HEADING "D\\0\\0\\0\\x0b\\0\\x01\\0\\0\\0\\x01\\x31" "C\\0\\0\\0\\x0dSELECT 1\\0Z\\0\\0\\0\\x05I\n"
+#define ANSWER                                                    \
+	"< " HEADING "D\\0\\0\\0\\x0b\\0\\x01\\0\\0\\0\\x01\\x31" \
+	"C\\0\\0\\0\\x0dSELECT 1\\0Z\\0\\0\\0\\x05I\n"
 #define BIND "B\\0\\0\\0\\x0d\\0i\\0\\0\\0\\0\\0\\0\\0"
 #define EXECUTE "E\\0\\0\\0\\x09\\0\\0\\0\\0\\0"
 #define SYNC "S\\0\\0\\0\\x04"
-#define INSERTED "2\\0\\0\\0\\x04" "C\\0\\0\\0\\x0fINSERT 0 1\\0"
+#define INSERTED          \
+	"2\\0\\0\\0\\x04" \
+	"C\\0\\0\\0\\x0fINSERT 0 1\\0"
 #define SHOP " db.namespace=\"shop\""
 #define SYSTEM " db.system.name=\"postgresql\""
 
@@ -75,9 +81,11 @@ static void expect(const char *text, const char *want)
 static void test_rows_lost(void **state)
 {
 	(void)state;
-	expect(START SELECT("9") "< " HEADING "\n<* 20 " ROW "\n<~ 16000\n< \\0\\x03XYZ\\0\\0\\0\\x05I\n< ndia\n"
-	       "<* 20 " ROW "\n<~ 3000\n< YZ\\0\\0\\0\\x05IndiaC\\0\\0\\0\\x0fSELECT 900\\0Z\\0\\0\\0\\x05I\n"
-	       SELECT("1") ANSWER,
+	expect(START SELECT("9") "< " HEADING "\n<* 20 " ROW
+				 "\n<~ 16000\n< \\0\\x03XYZ\\0\\0\\0\\x05I\n< ndia\n"
+				 "<* 20 " ROW
+				 "\n<~ 3000\n< YZ\\0\\0\\0\\x05IndiaC\\0\\0\\0\\x0fSELECT "
+				 "900\\0Z\\0\\0\\0\\x05I\n" SELECT("1") ANSWER,
 	       "\"\" \"SELECT 9\" unset request=14@3 response=@4..9 incomplete=gap" SHOP
 	       " db.response.returned_rows=900" SYSTEM "\n"
 	       "\"\" \"SELECT 1\" unset request=14@10 response=@11..11" SHOP
@@ -88,9 +96,12 @@ static void test_rows_lost(void **state)
 static void test_error_lost(void **state)
 {
 	(void)state;
-	expect(START SELECT("9") "< " HEADING "\n<* 20 " ROW "\n<~ 16000\n< nt.c\\0L869\\0Rint4div\\0\\0\n"
-	       "< Z\\0\\0\\0\\x05I\n" SELECT("8") "< " HEADING "\n<* 20 " ROW
-	       "\n<~ 1000\n< L869\\0Rint4div\\0\\0Z\\0\\0\\0\\x05I\n",
+	expect(START SELECT(
+		       "9") "< " HEADING "\n<* 20 " ROW
+			    "\n<~ 16000\n< nt.c\\0L869\\0Rint4div\\0\\0\n"
+			    "< Z\\0\\0\\0\\x05I\n" SELECT(
+				    "8") "< " HEADING "\n<* 20 " ROW
+					 "\n<~ 1000\n< L869\\0Rint4div\\0\\0Z\\0\\0\\0\\x05I\n",
 	       "\"\" \"SELECT 9\" error request=14@3 response=@4..7 incomplete=gap" SHOP SYSTEM
 	       " error.type=\"_OTHER\"\n"
 	       "\"\" \"SELECT 8\" error request=14@8 response=@9..11 incomplete=gap" SHOP SYSTEM
@@ -109,29 +120,40 @@ static void test_answer_lost(void **state)
 	       " db.response.returned_rows=1" SYSTEM "\n");
 }
 
-/* A pipeline of which the middle was not copied: what came before is whole, the rest is not guessed. */
+/* A pipeline of which the middle was not copied: what came before is whole, the rest is not
+ * guessed. */
 static void test_requests_lost(void **state)
 {
 	(void)state;
-	expect(START "> P\\0\\0\\0\\x11i\\0INSERT 1\\0\\0\\0" BIND EXECUTE BIND "\n>~ 500\n> " EXECUTE SYNC
-	       "\n< 1\\0\\0\\0\\x04" INSERTED INSERTED INSERTED INSERTED "Z\\0\\0\\0\\x05I\n"
-	       "> " BIND EXECUTE SYNC "\n< " INSERTED "Z\\0\\0\\0\\x05I\n",
+	expect(START "> P\\0\\0\\0\\x11i\\0INSERT 1\\0\\0\\0" BIND EXECUTE BIND
+		     "\n>~ 500\n> " EXECUTE SYNC
+		     "\n< 1\\0\\0\\0\\x04" INSERTED INSERTED INSERTED INSERTED "Z\\0\\0\\0\\x05I\n"
+		     "> " BIND EXECUTE SYNC "\n< " INSERTED "Z\\0\\0\\0\\x05I\n",
 	       "\"\" \"INSERT 1\" unset request=42@3 response=@6..6" SHOP SYSTEM
 	       " spantap.db.affected_rows=1\n"
 	       "\"\" \"INSERT 1\" unset request=14@3 response=@6..6 incomplete=gap" SHOP SYSTEM "\n"
-	       "\"EXECUTE\" \"\" unset request=10@5 response=@6..6 incomplete=gap,text_unknown" SHOP SYSTEM "\n"
-	       "\"\" \"INSERT 1\" unset request=24@7 response=@8..8 incomplete=gap" SHOP SYSTEM
+	       "\"EXECUTE\" \"\" unset request=10@5 response=@6..6 incomplete=gap,text_unknown" SHOP
+		       SYSTEM "\n"
+	       "\"\" \"INSERT 1\" unset request=24@7 response=@8..8" SHOP SYSTEM
 	       " spantap.db.affected_rows=1\n");
 }
 
 /* ---- mutations ------------------------------------------------------------------------------ */
 
-static const char talk[] =
-	START SELECT("9") ANSWER "> P\\0\\0\\0\\x11i\\0INSERT 1\\0\\0\\0" BIND EXECUTE BIND EXECUTE SYNC "\n"
+static const char talk[] = START SELECT("9") ANSWER
+	"> P\\0\\0\\0\\x11i\\0INSERT 1\\0\\0\\0" BIND EXECUTE BIND EXECUTE SYNC "\n"
 	"< 1\\0\\0\\0\\x04" INSERTED INSERTED "Z\\0\\0\\0\\x05T\n"
-	"> Q\\0\\0\\0\\x15" "COPY t FROM STDIN\\0" "\n< G\\0\\0\\0\\x09\\0\\0\\x01\\0\\0\n> d\\0\\0\\0\\x06" "1\\n" "c\\0\\0\\0\\x04\n"
-	"< C\\0\\0\\0\\x0b" "COPY 1\\0Z\\0\\0\\0\\x05T\n> P\\0\\0\\0\\x08\\0\\0\\0\\0" "D\\0\\0\\0\\x06S\\0" SYNC "\n"
-	"< E\\0\\0\\0\\x18" "SERROR\\0C42601\\0Mbad\\0\\0Z\\0\\0\\0\\x05" "E\n";
+	"> Q\\0\\0\\0\\x15"
+	"COPY t FROM STDIN\\0"
+	"\n< G\\0\\0\\0\\x09\\0\\0\\x01\\0\\0\n> d\\0\\0\\0\\x06"
+	"1\\n"
+	"c\\0\\0\\0\\x04\n"
+	"< C\\0\\0\\0\\x0b"
+	"COPY 1\\0Z\\0\\0\\0\\x05T\n> P\\0\\0\\0\\x08\\0\\0\\0\\0"
+	"D\\0\\0\\0\\x06S\\0" SYNC "\n"
+	"< E\\0\\0\\0\\x18"
+	"SERROR\\0C42601\\0Mbad\\0\\0Z\\0\\0\\0\\x05"
+	"E\n";
 
 struct watch {
 	struct attributes attributes;
@@ -180,7 +202,9 @@ static uint32_t mutate(const struct replay_case *c, uint32_t random)
 {
 	static const struct connection_observer observer = { on_begin, on_end, on_discard };
 	struct watch watch = { 0 };
-	struct connection_options options = { .observer = &observer, .context = &watch, .side = SIDE_CLIENT };
+	struct connection_options options = { .observer = &observer,
+					      .context = &watch,
+					      .side = SIDE_CLIENT };
 	struct connection *connection = connection_new(&options);
 	struct mark mark = { 0 };
 
@@ -203,7 +227,8 @@ static uint32_t mutate(const struct replay_case *c, uint32_t random)
 			if (next(&random) % 16 == 0)
 				connection_gap(connection, direction, len, &mark);
 			else
-				connection_data(connection, direction, bytes_of(piece, len), at == 0, &mark);
+				connection_data(connection, direction, bytes_of(piece, len),
+						at == 0, &mark);
 			memory_free(piece);
 		}
 	}
@@ -233,8 +258,8 @@ static void test_mutations(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rows_lost),     cmocka_unit_test(test_error_lost),
-		cmocka_unit_test(test_answer_lost),   cmocka_unit_test(test_requests_lost),
+		cmocka_unit_test(test_rows_lost),   cmocka_unit_test(test_error_lost),
+		cmocka_unit_test(test_answer_lost), cmocka_unit_test(test_requests_lost),
 		cmocka_unit_test(test_mutations),
 	};
 

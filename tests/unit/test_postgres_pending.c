@@ -15,7 +15,10 @@ static char letter(struct pending_answer a)
 {
 	if (a.role != MESSAGE_RESPONSE)
 		return script_roles[a.role];
-	return a.flags & MESSAGE_WITHDRAWN ? 'w' : a.flags & MESSAGE_ABORTED ? 'a' : a.lost ? 'x' : ')';
+	return a.flags & MESSAGE_WITHDRAWN ? 'w'
+	       : a.flags & MESSAGE_ABORTED ? 'a'
+	       : a.lost                    ? 'x'
+					   : ')';
 }
 
 static enum message_role ask(struct pending *p, char type, char statement)
@@ -75,9 +78,9 @@ static struct pending_answer answer(struct pending *p, char type)
 }
 
 /*
- * Words of script: ">P1" the client sent Parse of statement 1; "<C" the server sent that; "~": bytes were
- * lost, "<!" the place was found. One letter per message: - nobody's ( begins + part . part of an answer
- * ) ends w withdrawn a aborted x ended without its answer
+ * Words of script: ">P1" the client sent Parse of statement 1; "<C" the server sent that; "~":
+ * bytes were lost, "<!" the place was found. One letter per message: - nobody's ( begins + part .
+ * part of an answer ) ends w withdrawn a aborted x ended without its answer
  */
 static void expect(const char *script, const char *want)
 {
@@ -179,9 +182,12 @@ static void test_lost_requests(void **state)
 	expect(">B1>E1>~>S <2<C<2<C<Z >Q<C<Z", "(+-- .)--- (.)");
 	expect(">B1>~>E2>S <2<C<Z >Q<C<Z", "(-(- .-xx- (.)");
 	expect(">~>Q <C<C<Z >Q<C<Z", "-( --x (.)");
+	/* What is lost of copied data is copied data. */
+	expect(">Q<G>d>~>d>c<C<Z >Q<C<Z", "(.+-++.x (.)");
 }
 
-/* More is asked than can be remembered: what does not fit is no exchange, and all is well afterwards. */
+/* More is asked than can be remembered: what does not fit is no exchange, and all is well
+ * afterwards. */
 static void test_too_many(void **state)
 {
 	uint32_t begun = 0, ended = 0;
@@ -238,9 +244,9 @@ static void test_no_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_simple),	      cmocka_unit_test(test_extended),
-		cmocka_unit_test(test_prepare),	      cmocka_unit_test(test_errors),
-		cmocka_unit_test(test_copy),	      cmocka_unit_test(test_lost_answers),
+		cmocka_unit_test(test_simple),        cmocka_unit_test(test_extended),
+		cmocka_unit_test(test_prepare),       cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_copy),          cmocka_unit_test(test_lost_answers),
 		cmocka_unit_test(test_lost_requests), cmocka_unit_test(test_too_many),
 		cmocka_unit_test(test_no_memory),
 	};

@@ -70,7 +70,8 @@ static void test_portals(void **state)
 	postgres_portal_close(&s, text("p"));
 	assert_false(postgres_portal_find(&s, text("p"))->known);
 	assert_false(postgres_portal_bind(&s, text("q"), text("nobody"))->known);
-	assert_true(bytes_is(postgres_statement_name(postgres_portal_find(&s, text("q"))), "nobody"));
+	assert_true(
+		bytes_is(postgres_statement_name(postgres_portal_find(&s, text("q"))), "nobody"));
 	postgres_statements_release(&s);
 }
 
@@ -139,6 +140,29 @@ static void test_doubt(void **state)
 	postgres_statements_release(&s);
 }
 
+/* The number of parameters tells whether a doubtful name is still the same statement. */
+static void test_bound(void **state)
+{
+	struct postgres_statements s = { 0 };
+	struct postgres_statement *a, *b, *c;
+
+	(void)state;
+	a = postgres_statement_parse(&s, text("a"), text("SELECT $1"), false);
+	b = postgres_statement_parse(&s, text("b"), text("SELECT $1, $2"), false);
+	c = postgres_statement_parse(&s, text("c"), text("SELECT 1"), false);
+	postgres_statement_bound(&s, a, 1);
+	postgres_statement_bound(&s, b, 2);
+	postgres_statements_doubt(&s, text(""));
+	postgres_statement_bound(&s, a, 1);
+	postgres_statement_bound(&s, b, 1);
+	postgres_statement_bound(&s, c, 0);
+	assert_true(says(a, "SELECT $1") && !a->doubtful);
+	assert_false(b->known || b->doubtful);
+	assert_true(says(c, "SELECT 1") && c->doubtful);
+	assert_int_equal(s.sql_bytes, strlen("SELECT $1") + strlen("SELECT 1"));
+	postgres_statements_release(&s);
+}
+
 /* Like a driver that uses the unnamed statement only: warm after two calls. */
 static void test_reuse(void **state)
 {
@@ -183,10 +207,11 @@ static void test_no_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_names),	     cmocka_unit_test(test_long_names),
-		cmocka_unit_test(test_portals),	     cmocka_unit_test(test_oldest_leave),
-		cmocka_unit_test(test_budget),	     cmocka_unit_test(test_doubt),
-		cmocka_unit_test(test_reuse),	     cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_names),   cmocka_unit_test(test_long_names),
+		cmocka_unit_test(test_portals), cmocka_unit_test(test_oldest_leave),
+		cmocka_unit_test(test_budget),  cmocka_unit_test(test_doubt),
+		cmocka_unit_test(test_reuse),   cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_bound),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

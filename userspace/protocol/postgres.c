@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * PostgreSQL's frontend/backend protocol, version 3 (documentation, chapter 55), for poolers and compatible
- * servers too. All messages but the first of a connection have one shape:
+ * PostgreSQL's frontend/backend protocol, version 3 (documentation, chapter 55), for poolers and
+ * compatible servers too. All messages but the first of a connection have one shape:
  *
- *   +------+------------------------+----------------+      start, TLS, cancel:  length, code, content
- *   | type | length (4, big-endian) | content        |      answer to TLS:        one byte, S N G
- *   +------+------------------------+----------------+
+ *   +------+------------------------+---------+   start, TLS, cancel: length, code, content
+ *   | type | length (4, big-endian) | content |   answer to TLS: one byte, S N G
+ *   +------+------------------------+---------+
  *            counts itself, not the type
  *
- * postgres_client.c and postgres_server.c decode the two flows, postgres_pending.c knows which answer is
- * due, postgres_statement.c what was prepared, postgres_describe.c what a span keeps; postgres_shape.c and
- * postgres_probe.c recognise messages. Rows, parameters and passwords are skipped, never kept.
+ * postgres_client.c and postgres_server.c decode the two flows, postgres_pending.c knows which
+ * answer is due, postgres_statement.c what was prepared, postgres_describe.c what a span keeps;
+ * postgres_shape.c and postgres_probe.c recognise messages. Rows, parameters and passwords are
+ * skipped, never kept.
  */
 #include "userspace/protocol/postgres.h"
 
@@ -18,8 +19,8 @@
 #include "userspace/protocol/postgres_probe.h"
 #include "userspace/protocol/postgres_shape.h"
 
-enum decode_status postgres_head(enum flow flow, const struct input *in, uint32_t want, uint64_t *size,
-				 struct bytes *content)
+enum decode_status postgres_head(enum flow flow, const struct input *in, uint32_t want,
+				 uint64_t *size, struct bytes *content)
 {
 	struct cursor c = cursor_of(in->bytes);
 	uint8_t type = cursor_u8(&c);
@@ -48,7 +49,8 @@ static struct postgres_state *warm(void *state)
 	return s;
 }
 
-static struct decode decode(void *state, enum flow flow, const struct input *in, struct message *out)
+static struct decode decode(void *state, enum flow flow, const struct input *in,
+			    struct message *out)
 {
 	struct postgres_state *s = warm(state);
 	struct decode d;

@@ -2,7 +2,8 @@
 #ifndef SPANTAP_PROTOCOL_POSTGRES_H
 #define SPANTAP_PROTOCOL_POSTGRES_H
 
-/* What the parts of the PostgreSQL decoder share: a connection's state, messages, an exchange's own part. */
+/* What the parts of the PostgreSQL decoder share: a connection's state, messages, an exchange's own
+ * part. */
 
 #include "userspace/protocol/postgres_pending.h"
 #include "userspace/protocol/postgres_statement.h"
@@ -12,12 +13,12 @@
 #define POSTGRES_DATABASE_MAX 128
 
 struct postgres_state {
-	bool warm;	     /* pending has been initialised */
-	bool starting;	     /* between the start and the first ReadyForQuery */
+	bool warm;           /* pending has been initialised */
+	bool starting;       /* between the start and the first ReadyForQuery */
 	uint8_t encryption;  /* requests for TLS or GSS that are not answered yet */
 	uint8_t transaction; /* of the last ReadyForQuery: I, T, E; 0: none was seen */
-	bool failed;	     /* the last bytes were the end of an error, whose beginning was lost */
-	bool rows;	     /* there were rows, or there may have been, since the last tag */
+	bool failed;         /* the last bytes were the end of an error, whose beginning was lost */
+	bool rows;           /* there were rows, or there may have been, since the last tag */
 	uint8_t database_len;
 	uint8_t database[POSTGRES_DATABASE_MAX];
 	struct pending pending;
@@ -44,18 +45,19 @@ enum postgres_text {
 
 /* Bits of message.number. */
 #define POSTGRES_KNOWN 1    /* PREPARE, EXECUTE: the text is there */
-#define POSTGRES_ROWS 2	    /* TAG: rows came with it, or may have */
-#define POSTGRES_DOUBTFUL 4 /* bytes are missing: this may concern another statement or exchange */
+#define POSTGRES_ROWS 2     /* TAG: rows came with it, or may have */
+#define POSTGRES_DOUBTFUL 4 /* bytes are missing: this may concern another statement or exchange \
+			     */
 #define POSTGRES_NUMBER_SHIFT 8
 
 struct postgres_exchange {
 	enum postgres_kind kind;
-	bool known;	/* text begins with the SQL */
-	bool aborted;	/* the server skipped it */
-	bool returning; /* some tag told of rows returned */
-	bool affecting; /* some tag told of rows affected */
-	uint8_t transaction; /* when it began; see postgres_state */
-	char code[6];	     /* SQLSTATE of its first error */
+	bool known;                              /* text begins with the SQL */
+	bool aborted;                            /* the server skipped it */
+	bool returning;                          /* some tag told of rows returned */
+	bool affecting;                          /* some tag told of rows affected */
+	uint8_t transaction;                     /* when it began; see postgres_state */
+	char code[6];                            /* SQLSTATE of its first error */
 	uint32_t sql_len, name_len, message_len; /* in this order in exchange.text */
 	uint32_t function;
 	uint64_t returned, affected;
@@ -66,15 +68,18 @@ void postgres_absorb(void *state, struct exchange *x, const struct message *m);
 void postgres_describe(const void *state, const struct exchange *x, struct description *out);
 
 /* A message of the client, of the server. See struct protocol's decode. */
-struct decode postgres_decode_client(struct postgres_state *s, const struct input *in, struct message *out);
-struct decode postgres_decode_server(struct postgres_state *s, const struct input *in, struct message *out);
+struct decode postgres_decode_client(struct postgres_state *s, const struct input *in,
+				     struct message *out);
+struct decode postgres_decode_server(struct postgres_state *s, const struct input *in,
+				     struct message *out);
 
 /*
- * The header at the start of in: OK with the message's whole size in *size, else MORE or LOST. `want` bytes
- * of content (or all, when there are fewer) must be there, if they ever will be: they go to *content.
+ * The header at the start of in: OK with the message's whole size in *size, else MORE or LOST.
+ * `want` bytes of content (or all, when there are fewer) must be there, if they ever will be: they
+ * go to *content.
  */
-enum decode_status postgres_head(enum flow flow, const struct input *in, uint32_t want, uint64_t *size,
-				 struct bytes *content);
+enum decode_status postgres_head(enum flow flow, const struct input *in, uint32_t want,
+				 uint64_t *size, struct bytes *content);
 
 /* The whole message of this size is decoded. */
 static inline struct decode postgres_used(const struct input *in, uint64_t size)

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The client's half of PostgreSQL's protocol: what begins an exchange, and what a later Execute will mean.
+ * The client's half of PostgreSQL's protocol: what begins an exchange, and what a later Execute
+ * will mean.
  *
- *   Q text | F oid.. | P name text types | B portal name params | D S/P name | E portal rows | C S/P name
- *   S H X | d c f (copy) | p (authentication: not looked at)
+ *   Q text | F oid.. | P name text types | B portal name parameters | D S/P name | E portal rows
+ *   C S/P name | S H X | d c f (copy) | p (authentication: not looked at)
  */
 #include "userspace/base/cursor.h"
 #include "userspace/protocol/postgres.h"
 #include "userspace/protocol/postgres_probe.h"
 #include "userspace/protocol/postgres_shape.h"
 
-/* A start message is short; a message's names, however long, are told apart by their first 63 bytes. */
+/* A start message is short; a message's names, however long, are told apart by their first 63
+ * bytes. */
 #define STARTUP_MAX 10000
 #define NAMES_MAX 1024
 #define TLS_HANDSHAKE 0x16
@@ -72,7 +74,8 @@ static struct decode startup(struct postgres_state *s, const struct input *in)
 		s->encryption = 0;
 		read_database(s, bytes_part(in->bytes, c.at, len - c.at));
 	} else if (code != POSTGRES_CANCEL) {
-		return (struct decode){ .status = DECODE_FOREIGN }; /* version 2, or no PostgreSQL */
+		return (struct decode){ .status =
+						DECODE_FOREIGN }; /* version 2, or no PostgreSQL */
 	}
 	return postgres_used(in, len);
 }
@@ -94,9 +97,10 @@ static void query(struct postgres_state *s, struct bytes content, struct message
 	postgres_portal_close(&s->statements, bytes_of_string(""));
 }
 
-/* A message about statement, which may begin an exchange. NULL: its name was cut off, take it to go on. */
-static void join(struct postgres_state *s, enum pending_kind kind, const struct postgres_statement *statement,
-		 struct message *out)
+/* A message about statement, which may begin an exchange. NULL: its name was cut off, take it to go
+ * on. */
+static void join(struct postgres_state *s, enum pending_kind kind,
+		 const struct postgres_statement *statement, struct message *out)
 {
 	uint32_t serial = statement ? statement->serial : pending_statement(&s->pending);
 
@@ -137,9 +141,16 @@ static void bind(struct postgres_state *s, struct bytes content, struct message 
 {
 	struct cursor c = cursor_of(content);
 	struct bytes portal = cursor_string(&c), name = cursor_string(&c);
+	struct postgres_statement *statement;
+	uint16_t parameters;
 
 	if (!c.failed) {
-		join(s, PENDING_BIND, postgres_portal_bind(&s->statements, portal, name), out);
+		statement = postgres_portal_bind(&s->statements, portal, name);
+		cursor_bytes(&c, 2 * (size_t)cursor_be16(&c));
+		parameters = cursor_be16(&c);
+		if (statement && !c.failed)
+			postgres_statement_bound(&s->statements, statement, parameters);
+		join(s, PENDING_BIND, statement, out);
 		return;
 	}
 	/* Some portal was bound to something. */
@@ -167,7 +178,8 @@ static void execute(struct postgres_state *s, struct bytes content, struct messa
 	struct cursor c = cursor_of(content);
 	struct bytes portal = cursor_string(&c);
 
-	join(s, PENDING_EXECUTE, c.failed ? NULL : postgres_portal_find(&s->statements, portal), out);
+	join(s, PENDING_EXECUTE, c.failed ? NULL : postgres_portal_find(&s->statements, portal),
+	     out);
 }
 
 static void close_name(struct postgres_state *s, struct bytes content, struct message *out)
@@ -202,7 +214,8 @@ static uint32_t wanted(uint8_t type)
 	}
 }
 
-static void message(struct postgres_state *s, uint8_t type, struct bytes content, struct message *out)
+static void message(struct postgres_state *s, uint8_t type, struct bytes content,
+		    struct message *out)
 {
 	struct cursor c = cursor_of(content);
 
@@ -246,7 +259,8 @@ static void message(struct postgres_state *s, uint8_t type, struct bytes content
 	}
 }
 
-struct decode postgres_decode_client(struct postgres_state *s, const struct input *in, struct message *out)
+struct decode postgres_decode_client(struct postgres_state *s, const struct input *in,
+				     struct message *out)
 {
 	uint8_t type = in->bytes.data[0];
 	enum decode_status status;

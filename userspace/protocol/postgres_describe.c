@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What an exchange with PostgreSQL keeps of its messages, and how that reads as OpenTelemetry attributes
- * (semantic conventions 1.44, database client spans, PostgreSQL). One buffer holds all texts:
+ * What an exchange with PostgreSQL keeps of its messages, and how that reads as OpenTelemetry
+ * attributes (semantic conventions 1.44, database client spans, PostgreSQL). One buffer holds all
+ * texts:
  *
  *   exchange.text   [ SQL | prepared statement's name | error message ]
  *
@@ -13,7 +14,8 @@
 #define TEXT_RESERVE 1024
 #define MESSAGE_MAX 512
 
-static void take_request(const struct postgres_state *s, struct exchange *x, const struct message *m)
+static void take_request(const struct postgres_state *s, struct exchange *x,
+			 const struct message *m)
 {
 	struct postgres_exchange *own = x->own;
 	size_t room = x->text.max > TEXT_RESERVE ? x->text.max - TEXT_RESERVE : 0;
@@ -25,8 +27,8 @@ static void take_request(const struct postgres_state *s, struct exchange *x, con
 		own->function = (uint32_t)(m->number >> POSTGRES_NUMBER_SHIFT);
 		return;
 	}
-	own->known = m->kind == POSTGRES_QUERY ? sql.len || !(m->flags & MESSAGE_TRUNCATED) :
-						 m->number & POSTGRES_KNOWN;
+	own->known = m->kind == POSTGRES_QUERY ? sql.len || !(m->flags & MESSAGE_TRUNCATED)
+					       : m->number & POSTGRES_KNOWN;
 	own->sql_len = (uint32_t)buf_add_some(&x->text, sql);
 	own->name_len = (uint32_t)buf_add_some(&x->text, m->text[TEXT_NAME]);
 	if (own->sql_len < m->text[TEXT_SQL].len)
@@ -55,7 +57,8 @@ static void take_tag(struct postgres_exchange *own, const struct message *m)
 	if (bytes_starts(tag, "MOVE "))
 		return;
 	/* CREATE TABLE AS says SELECT too, but returns no row. */
-	if (bytes_starts(tag, "FETCH ") || (bytes_starts(tag, "SELECT ") && (m->number & POSTGRES_ROWS || !rows))) {
+	if (bytes_starts(tag, "FETCH ") ||
+	    (bytes_starts(tag, "SELECT ") && (m->number & POSTGRES_ROWS || !rows))) {
 		own->returning = true;
 		own->returned += rows;
 	} else {
@@ -75,14 +78,16 @@ static void take_error(struct exchange *x, const struct message *m)
 		memcpy(own->code, code.data, code.len);
 	else
 		own->code[0] = '?';
-	own->message_len = (uint32_t)buf_add_some(&x->text, bytes_part(m->text[TEXT_MESSAGE], 0, MESSAGE_MAX));
+	own->message_len =
+		(uint32_t)buf_add_some(&x->text, bytes_part(m->text[TEXT_MESSAGE], 0, MESSAGE_MAX));
 }
 
 void postgres_absorb(void *state, struct exchange *x, const struct message *m)
 {
 	struct postgres_exchange *own = x->own;
 
-	/* The engine refused or gave up an exchange without our knowing: this is another one's answer. */
+	/* The engine refused or gave up an exchange without our knowing: this is another one's
+	 * answer. */
 	if (m->id != x->id) {
 		x->incomplete |= INCOMPLETE_GAP;
 		return;
@@ -114,7 +119,8 @@ static void describe_outcome(const struct exchange *x, struct description *out)
 
 	if (own->aborted) {
 		out->outcome = OUTCOME_ERROR;
-		out->outcome_message = bytes_of_string("skipped by the server after an earlier error");
+		out->outcome_message =
+			bytes_of_string("skipped by the server after an earlier error");
 		attributes_text(a, "error.type", "pipeline_aborted");
 		return;
 	}
@@ -153,9 +159,11 @@ void postgres_describe(const void *state, const struct exchange *x, struct descr
 	}
 	if (own->returning)
 		attributes_int(a, "db.response.returned_rows", (int64_t)own->returned);
-	if (own->affecting)
+	/* An error takes back what its statement did. */
+	if (own->affecting && !own->code[0])
 		attributes_int(a, "spantap.db.affected_rows", (int64_t)own->affected);
 	if (own->transaction == 'T' || own->transaction == 'E')
-		attributes_text(a, "spantap.db.transaction", own->transaction == 'T' ? "open" : "failed");
+		attributes_text(a, "spantap.db.transaction",
+				own->transaction == 'T' ? "open" : "failed");
 	describe_outcome(x, out);
 }

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * See postgres_pending.h; PostgreSQL documentation, 55.2 "Message Flow". Entries leave at the head as their
- * answers come. An entry that ENDS takes the oldest open exchange with it, so the entries that end and the
- * open group together are always as many as the open exchanges in exchange.c.
+ * See postgres_pending.h; PostgreSQL documentation, 55.2 "Message Flow". Entries leave at the head
+ * as their answers come. An entry that ENDS takes the oldest open exchange with it, so the entries
+ * that end and the open group together are always as many as the open exchanges in exchange.c.
  *
  *   P B D E | P B E | S          two groups in one pipeline
  *   . . . *   . . *              * ENDS
  *   P D S -> P D (PREPARED) S    the pseudo entry ends the group that executed nothing
  *
- * Where bytes are missing, counting answers proves nothing. Then only two things are believed: an answer
- * when a single exchange is open, and a ReadyForQuery, which settles all that was asked before it.
+ * Where bytes are missing, counting answers proves nothing. Then only two things are believed: an
+ * answer when a single exchange is open, and a ReadyForQuery, which settles all that was asked
+ * before it.
  */
 #include "userspace/protocol/postgres_pending.h"
 
@@ -17,7 +18,8 @@
 #define ENDS 0x80u  /* its answer ends that exchange */
 #define KIND 0x3fu
 
-/* Fewer than the engine's ceiling of open exchanges, and of messages that one ReadyForQuery may report. */
+/* Fewer than the engine's ceiling of open exchanges, and of messages that one ReadyForQuery may
+ * report. */
 #define EXCHANGES_MAX 4000
 #define ENTRIES_MAX (16 * 1024)
 
@@ -91,7 +93,8 @@ static void push(struct pending *p, uint32_t e)
 
 static bool begin(struct pending *p)
 {
-	/* connection.c does the same: the client goes on, so it has got the answers that we have not. */
+	/* connection.c does the same: the client goes on, so it has got the answers that we have
+	 * not. */
 	if (!p->exchanges)
 		p->missed = p->deaf;
 	if (p->missed && p->heard && p->exchanges) {
@@ -172,10 +175,12 @@ void pending_lost_requests(struct pending *p)
 {
 	bool open = p->group == GROUP_OPEN;
 
-	/* Copied data is part of a request that is open. */
-	p->uncertain |= p->copying;
+	/* Copied data: part of a request that is open. */
+	if (p->copying) {
+		p->uncertain = true;
+		return;
+	}
 	p->group = GROUP_NONE;
-	p->copying = false;
 	/* Whether the open group was executed is among what was lost. */
 	if (open)
 		push(p, PENDING_LOST | OWNED | ENDS);
@@ -207,9 +212,8 @@ static bool prepared(struct pending *p)
 	return true;
 }
 
-static const struct pending_answer withdrawn = {
-	.role = MESSAGE_RESPONSE, .flags = MESSAGE_WITHDRAWN
-};
+static const struct pending_answer withdrawn = { .role = MESSAGE_RESPONSE,
+						 .flags = MESSAGE_WITHDRAWN };
 
 struct pending_answer pending_due(struct pending *p)
 {
@@ -254,8 +258,8 @@ static struct pending_answer of_role(enum message_role role)
 	return (struct pending_answer){ .role = role };
 }
 
-/* Pops up to the entry that ends the oldest exchange; false when its group is still open. *hole: not all of
- * its request was seen. */
+/* Pops up to the entry that ends the oldest exchange; false when its group is still open. *hole:
+ * not all of its request was seen. */
 static bool pop_exchange(struct pending *p, bool *hole)
 {
 	size_t i = 0;
@@ -287,7 +291,8 @@ static void fail_group(struct pending *p, bool *hole)
 	p->group = GROUP_FAILED;
 }
 
-/* Where the only exchange that an answer can be for ends; false: there are more, or holes before it. */
+/* Where the only exchange that an answer can be for ends; false: there are more, or holes before
+ * it. */
 static bool only(const struct pending *p, size_t *at)
 {
 	for (*at = 0; *at < count(p); ++*at) {
@@ -331,8 +336,8 @@ struct pending_answer pending_answer(struct pending *p, uint8_t type, bool fails
 	struct pending_answer answer = of_role(e & OWNED ? MESSAGE_RESPONSE_PART : MESSAGE_CONTROL);
 
 	if (!e) /* it answers what was asked before we came */
-		return of_role(!p->exchanges && (completes(type) || type == 'V') ? MESSAGE_RESPONSE :
-										    MESSAGE_CONTROL);
+		return of_role(!p->exchanges && (completes(type) || type == 'V') ? MESSAGE_RESPONSE
+										 : MESSAGE_CONTROL);
 	if (!p->uncertain && kind_of(e) == PENDING_LOST)
 		return of_role(MESSAGE_CONTROL);
 	if (!p->uncertain && !fits(kind_of(e), type))
@@ -409,7 +414,8 @@ static size_t settled(struct pending *p)
 	}
 	if (!p->uncertain)
 		return first;
-	/* Some earlier ReadyForQuery may be missing; too few exchanges open heals, too many never would. */
+	/* Some earlier ReadyForQuery may be missing; too few exchanges open heals, too many never
+	 * would. */
 	return last ? last : count(p);
 }
 

@@ -3,14 +3,16 @@
 #define SPANTAP_PROTOCOL_POSTGRES_PENDING_H
 
 /*
- * What a PostgreSQL client has asked and the server still owes: one entry per message, in order, and which
- * of them make an exchange. It knows no bytes; postgres.c tells it types and gets roles back.
+ * What a PostgreSQL client has asked and the server still owes: one entry per message, in order,
+ * and which of them make an exchange. It knows no bytes; postgres.c tells it types and gets roles
+ * back.
  *
- *   Query, FunctionCall   an exchange each, answered by ReadyForQuery
- *   Parse Bind Describe.. Execute on one statement are a *group*, and one exchange: it begins with the
- *                         group's first message and ends with the answer to the Execute
- *   Parse Describe Sync   a group that executes nothing: withdrawn when all went well, since a prepare is
- *                         no call of its own; an exchange when it fails. (Or Flush, and then silence.)
+ *   Query, FunctionCall    an exchange each, answered by ReadyForQuery
+ *   Parse Bind .. Execute  on one statement are a *group*, and one exchange: it begins with the
+ *                          group's first message and ends with the answer to the Execute
+ *   Parse Describe Sync    (or Flush, and then silence) a group that executes nothing: withdrawn
+ *                          when all went well, since a prepare is no call of its own; an exchange
+ *                          when it fails
  *
  * After an error the server skips what comes before the next Sync: those exchanges end as aborted.
  */
@@ -34,25 +36,25 @@ enum pending_kind {
 
 enum pending_group {
 	GROUP_NONE = 0,
-	GROUP_OPEN = 1,	  /* its exchange is open, more messages may join */
+	GROUP_OPEN = 1,   /* its exchange is open, more messages may join */
 	GROUP_FAILED = 2, /* its exchange ended with an error, its later messages are nobody's */
 };
 
 struct pending {
 	struct buf entries; /* one byte each, from head on */
 	size_t head;
-	size_t settling;	  /* entries that the ReadyForQuery being decoded still has to end */
-	uint32_t exchanges;	  /* open ones, as exchange.c counts */
-	uint64_t begun;		  /* exchanges so far: the newest one's id */
+	size_t settling;    /* entries that the ReadyForQuery being decoded still has to end */
+	uint32_t exchanges; /* open ones, as exchange.c counts */
+	uint64_t begun;     /* exchanges so far: the newest one's id */
 	enum pending_group group; /* the newest messages' */
-	uint32_t statement;	  /* that the group is about (its serial) */
-	bool flushed;		  /* and the client wants to see how it went so far */
-	bool skipping;		  /* the server ignores all before the next Sync */
-	bool uncertain;		  /* answers or requests are missing: trust ReadyForQuery only */
-	bool deaf;		  /* the place in the answers is lost */
-	bool missed;		  /* it was, since the last time that nothing was open */
-	bool heard;		  /* the server sent something since the oldest open exchange began */
-	bool copying;		  /* the client sends CopyData */
+	uint32_t statement;       /* that the group is about (its serial) */
+	bool flushed;             /* and the client wants to see how it went so far */
+	bool skipping;            /* the server ignores all before the next Sync */
+	bool uncertain;           /* answers or requests are missing: trust ReadyForQuery only */
+	bool deaf;                /* the place in the answers is lost */
+	bool missed;              /* it was, since the last time that nothing was open */
+	bool heard;   /* the server sent something since the oldest open exchange began */
+	bool copying; /* the client sends CopyData */
 };
 
 /* What to make of a server's message. */
@@ -99,14 +101,16 @@ enum message_role pending_copy(struct pending *p, bool ends);
 struct pending_answer pending_due(struct pending *p);
 
 /*
- * The server sent a message of this type (its letter on the wire; not ErrorResponse, ReadyForQuery or one
- * that concerns no request). `fails`: an ErrorResponse follows a CommandComplete, so the commit failed.
+ * The server sent a message of this type (its letter on the wire; not ErrorResponse, ReadyForQuery
+ * or one that concerns no request). `fails`: an ErrorResponse follows a CommandComplete, so the
+ * commit failed.
  */
 struct pending_answer pending_answer(struct pending *p, uint8_t type, bool fails);
 struct pending_answer pending_error(struct pending *p);
 struct pending_answer pending_ready(struct pending *p);
 
-/* Would a CommandComplete now end an Execute that is followed by Sync, where the commit can still fail? */
+/* Would a CommandComplete now end an Execute that is followed by Sync, where the commit can still
+ * fail? */
 bool pending_commits(const struct pending *p);
 
 /* Bytes of the client, or of the server, were lost and may have been any messages. */

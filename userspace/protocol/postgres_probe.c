@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * See postgres_probe.h. A start has no type byte but a version or code that tells; everything later is
- * judged by postgres_shape.c. After lost bytes the place to go on is usually the end of an answer, which is
- * the end of what the server sent:
+ * See postgres_probe.h. A start has no type byte but a version or code that tells; everything later
+ * is judged by postgres_shape.c. After lost bytes the place to go on is usually the end of an
+ * answer, which is the end of what the server sent:
  *
  *   ... (rows, lost) ...  C 0000000e "SELECT 90" 00  Z 00000005 I <- last byte
  */
@@ -88,7 +88,8 @@ bool postgres_error_ends(struct bytes in)
 
 	if (in.len < 5 || in.data[--at] || in.data[--at])
 		return false;
-	while (at && (is_letter(in.data[at - 1]) || is_digit(in.data[at - 1]) || in.data[at - 1] == '_'))
+	while (at &&
+	       (is_letter(in.data[at - 1]) || is_digit(in.data[at - 1]) || in.data[at - 1] == '_'))
 		at--;
 	return at && !in.data[at - 1] && in.data[at] == 'R' && at + 3 < in.len;
 }
@@ -100,7 +101,8 @@ static size_t last_ready(struct bytes in)
 	size_t at = in.len - (sizeof(ready) + 1);
 	uint8_t before, status;
 
-	if (in.len < sizeof(ready) + 3 || memcmp(in.data + at, ready, sizeof(ready)) || in.data[at - 1])
+	if (in.len < sizeof(ready) + 3 || memcmp(in.data + at, ready, sizeof(ready)) ||
+	    in.data[at - 1])
 		return in.len;
 	status = in.data[in.len - 1];
 	if (status != 'I' && status != 'T' && status != 'E')

@@ -58,24 +58,42 @@ static void take(struct message *out, struct pending_answer answer)
 		out->number |= POSTGRES_DOUBTFUL;
 }
 
-/*
- * A CommandComplete that ends an Execute is followed by what the commit says, at Sync: an error there is the
- * call's. The server sends both at once, so one more byte is waited for; false: it is not there yet.
- */
-static bool complete(struct postgres_state *s, const struct input *in, uint64_t size, struct bytes content,
-		     struct message *out)
+/* The type of the first message from offset at on that is not nobody's; 0: it is not there yet. */
+static uint8_t type_after(const struct input *in, uint64_t at)
 {
-	bool last = size >= in->bytes.len, commits = pending_commits(&s->pending);
-	bool fails = commits && !last && in->bytes.data[size] == 'E';
+	while (at < in->bytes.len) {
+		struct cursor c = cursor_of(bytes_from(in->bytes, (size_t)at));
+		uint8_t type = cursor_u8(&c);
+		uint32_t len = cursor_be32(&c);
 
-	if (commits && last && !in->cut)
+		if (type != 'N' && type != 'S' && type != 'A')
+			return type;
+		if (c.failed || !postgres_length_fits(TO_CLIENT, type, len))
+			break;
+		at += 1 + (uint64_t)len;
+	}
+	return 0;
+}
+
+/*
+ * A CommandComplete that ends an Execute is followed by what the commit says, at Sync: an error
+ * there is the call's. The server sends both at once, so the next message's type is waited for;
+ * false: it is not there.
+ */
+static bool complete(struct postgres_state *s, const struct input *in, uint64_t size,
+		     struct bytes content, struct message *out)
+{
+	bool commits = pending_commits(&s->pending);
+	uint8_t after = commits ? type_after(in, size) : 0;
+
+	if (commits && !after && !in->cut)
 		return false;
-	take(out, pending_answer(&s->pending, 'C', fails));
+	take(out, pending_answer(&s->pending, 'C', after == 'E'));
 	out->kind = POSTGRES_TAG;
 	out->text[TEXT_SQL] = bytes_part(content, 0, bytes_find(content, 0, 0));
 	if (s->rows)
 		out->number |= POSTGRES_ROWS;
-	if (out->text[TEXT_SQL].len == content.len || (commits && last))
+	if (out->text[TEXT_SQL].len == content.len || (commits && !after))
 		out->number |= POSTGRES_DOUBTFUL;
 	s->rows = false;
 	return true;
@@ -116,8 +134,8 @@ static bool encryption(struct postgres_state *s, const struct input *in, struct 
 	return true;
 }
 
-static struct decode message(struct postgres_state *s, uint8_t type, const struct input *in, uint64_t size,
-			     struct bytes content, struct message *out)
+static struct decode message(struct postgres_state *s, uint8_t type, const struct input *in,
+			     uint64_t size, struct bytes content, struct message *out)
 {
 	switch (type) {
 	case 'Z':
@@ -151,7 +169,8 @@ static struct decode message(struct postgres_state *s, uint8_t type, const struc
 	return postgres_used(in, size);
 }
 
-struct decode postgres_decode_server(struct postgres_state *s, const struct input *in, struct message *out)
+struct decode postgres_decode_server(struct postgres_state *s, const struct input *in,
+				     struct message *out)
 {
 	uint8_t type = in->bytes.data[0];
 	struct pending_answer due;

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * See postgres_shape.h; PostgreSQL documentation, 55.7 "Message Formats". A message is a letter and a
- * length, which is little; so its content is read too, and each message that holds together adds evidence
- * (roughly bits). Messages that fill the input to its last byte count for more.
+ * See postgres_shape.h; PostgreSQL documentation, 55.7 "Message Formats". A message is a letter and
+ * a length, which is little; so its content is read too, and each message that holds together adds
+ * evidence (roughly bits). Messages that fill the input to its last byte count for more.
  *
  *   C 0000000d "SELECT 1" 00 | Z 00000005 I        evidence: tag 48, status 32, exact end 12
  *
- * Row data does not look like that by accident: text holds no zero bytes, and binary fields would have to
- * nest their lengths as a row does.
+ * Row data does not look like that by accident: text holds no zero bytes, and binary fields would
+ * have to nest their lengths as a row does.
  */
 #include "userspace/protocol/postgres_shape.h"
 
@@ -149,13 +149,15 @@ static bool is_letter(uint8_t c)
 static bool starts_as_sql(struct bytes text)
 {
 	static const char *const words[] = {
-		"select",  "insert",   "update",     "delete",	 "with",       "begin",	  "commit",
-		"rollback", "set",     "show",	     "create",	 "drop",       "alter",	  "truncate",
-		"copy",	   "explain",  "declare",    "fetch",	 "close",      "call",	  "do",
-		"lock",	   "grant",    "revoke",     "vacuum",	 "analyze",    "listen",  "notify",
-		"unlisten", "prepare", "execute",    "deallocate", "discard",  "savepoint", "release",
-		"values",  "merge",    "table",	     "abort",	 "end",	       "reset",	  "reindex",
-		"refresh", "comment",  "checkpoint", "start",	 "move",       "cluster", "import",
+		"select",  "insert",     "update",     "delete",    "with",     "begin",
+		"commit",  "rollback",   "set",        "show",      "create",   "drop",
+		"alter",   "truncate",   "copy",       "explain",   "declare",  "fetch",
+		"close",   "call",       "do",         "lock",      "grant",    "revoke",
+		"vacuum",  "analyze",    "listen",     "notify",    "unlisten", "prepare",
+		"execute", "deallocate", "discard",    "savepoint", "release",  "values",
+		"merge",   "table",      "abort",      "end",       "reset",    "reindex",
+		"refresh", "comment",    "checkpoint", "start",     "move",     "cluster",
+		"import",
 	};
 	size_t at = 0, end;
 
@@ -179,7 +181,8 @@ static uint32_t sql(struct look *l, bool empty)
 	size_t end = bytes_find(rest, 0, 0);
 	struct bytes text = bytes_part(rest, 0, end);
 
-	if ((end == rest.len && l->whole) || (!empty && end == 0 && rest.len) || !printable(text, true))
+	if ((end == rest.len && l->whole) || (!empty && end == 0 && rest.len) ||
+	    !printable(text, true))
 		return 0;
 	cursor_bytes(&l->c, end < rest.len ? end + 1 : end);
 	return starts_as_sql(text) ? 28 : 4;
@@ -191,7 +194,8 @@ static bool name(struct look *l)
 	struct bytes rest = bytes_from(l->c.in, l->c.at);
 	size_t end = bytes_find(rest, 0, 0);
 
-	if (end > NAME_LEN_MAX || (end == rest.len && l->whole) || !printable(bytes_part(rest, 0, end), false))
+	if (end > NAME_LEN_MAX || (end == rest.len && l->whole) ||
+	    !printable(bytes_part(rest, 0, end), false))
 		return false;
 	cursor_string(&l->c);
 	return true;
@@ -332,7 +336,8 @@ static uint32_t tag(struct look *l)
 	for (size_t i = 0; i < text.len; i++) {
 		uint8_t c = text.data[i];
 
-		if ((c < 'A' || c > 'Z') && (i == 0 || ((c < '0' || c > '9') && c != ' ' && c != '_')))
+		if ((c < 'A' || c > 'Z') &&
+		    (i == 0 || ((c < '0' || c > '9') && c != ' ' && c != '_')))
 			return 0;
 	}
 	if (!text.len && l->c.in.len)
@@ -389,7 +394,8 @@ static uint32_t weigh_server(uint8_t type, struct look *l)
 	switch (type) {
 	case 'Z':
 		status = cursor_u8(&l->c);
-		return l->c.failed || status == 'I' || status == 'T' || status == 'E' ? judge(l, 32) : 0;
+		return l->c.failed || status == 'I' || status == 'T' || status == 'E' ? judge(l, 32)
+										      : 0;
 	case 'C':
 		return tag(l);
 	case 'D':

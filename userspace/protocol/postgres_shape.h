@@ -21,8 +21,8 @@
 bool postgres_length_fits(enum flow flow, uint8_t type, uint32_t len);
 
 /*
- * How much evidence is there, roughly in bits, that messages follow one another from the start of `in`, the
- * last one perhaps incomplete? 0: they do not. *steps grows by the work done.
+ * How much evidence is there, roughly in bits, that messages follow one another from the start of
+ * `in`, the last one perhaps incomplete? 0: they do not. *steps grows by the work done.
  */
 uint32_t postgres_weigh(enum flow flow, struct bytes in, uint32_t *steps);
 

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * See postgres_statement.h. Two small tables from name to statement; a statement is counted because a
- * portal outlives the redefinition of the name that it was bound from. The unnamed statement and portal
- * are the name "". A client that parses the unnamed statement over and over alternates between two spare
- * texts, so nothing is allocated once they are warm.
+ * See postgres_statement.h. Two small tables from name to statement; a statement is counted because
+ * a portal outlives the redefinition of the name that it was bound from. The unnamed statement and
+ * portal are the name "". A client that parses the unnamed statement over and over alternates
+ * between two spare texts, so nothing is allocated once they are warm.
  */
 #include "userspace/protocol/postgres_statement.h"
 
 #include "userspace/base/map.h"
 #include "userspace/base/memory.h"
 
-/* Drivers cache 100 (asyncpg, psycopg) to 256 (JDBC) statements a connection, and open few portals. */
+/* Drivers cache 100 (asyncpg, psycopg) to 256 (JDBC) statements a connection, and open few portals.
+ */
 #define STATEMENTS_MAX 512
 #define PORTALS_MAX 32
 #define SQL_BYTES_MAX (1024 * 1024)
@@ -150,8 +151,8 @@ static struct postgres_statement *define(struct postgres_statements *s, struct b
 	return table_set(s, &s->statements, STATEMENTS_MAX, name, statement) ? statement : NULL;
 }
 
-struct postgres_statement *postgres_statement_parse(struct postgres_statements *s, struct bytes name,
-						    struct bytes sql, bool cut)
+struct postgres_statement *postgres_statement_parse(struct postgres_statements *s,
+						    struct bytes name, struct bytes sql, bool cut)
 {
 	struct postgres_statement *statement;
 
@@ -193,6 +194,21 @@ struct postgres_statement *postgres_portal_bind(struct postgres_statements *s, s
 	}
 	statement->references++;
 	return table_set(s, &s->portals, PORTALS_MAX, portal, statement) ? statement : NULL;
+}
+
+void postgres_statement_bound(struct postgres_statements *s, struct postgres_statement *statement,
+			      uint16_t parameters)
+{
+	if (statement->doubtful && statement->bound) {
+		if (statement->parameters != parameters) {
+			s->sql_bytes -= statement->sql.len;
+			buf_reset(&statement->sql);
+			statement->known = statement->cut = false;
+		}
+		statement->doubtful = false;
+	}
+	statement->bound = true;
+	statement->parameters = parameters;
 }
 
 struct postgres_statement *postgres_portal_find(struct postgres_statements *s, struct bytes portal)
@@ -241,7 +257,8 @@ void postgres_statements_doubt(struct postgres_statements *s, struct bytes prefi
 	for (uint32_t i = 0; i < s->statements.count; i++) {
 		struct postgres_name *item = &s->statements.items[i];
 
-		if (bytes_equal(bytes_part(bytes_of(item->text, item->len), 0, prefix.len), clamp(prefix)))
+		if (bytes_equal(bytes_part(bytes_of(item->text, item->len), 0, prefix.len),
+				clamp(prefix)))
 			item->statement->doubtful = true;
 	}
 }

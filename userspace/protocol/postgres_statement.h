@@ -3,10 +3,10 @@
 #define SPANTAP_PROTOCOL_POSTGRES_STATEMENT_H
 
 /*
- * What the server remembers by name on one PostgreSQL connection: prepared statements, and portals (a
- * statement bound to its parameters). Names live on the client's side of time: a Parse defines, a Bind
- * uses, in the order in which they were sent. Both tables are bounded and lose what was used longest ago;
- * a statement that was lost, or prepared before we came, is known by its name only.
+ * What the server remembers by name on one PostgreSQL connection: prepared statements, and portals
+ * (a statement bound to its parameters). Names live on the client's side of time: a Parse defines,
+ * a Bind uses, in the order in which they were sent. Both tables are bounded and lose what was used
+ * longest ago; a statement that was lost, or prepared before we came, is known by its name only.
  */
 
 #include "userspace/base/buf.h"
@@ -20,9 +20,11 @@
 struct postgres_statement {
 	uint32_t references;
 	uint32_t serial; /* never 0: which Parse made it */
-	bool known;	 /* sql is the text, else it was prepared out of our sight */
-	bool cut;	 /* sql is only its beginning */
-	bool doubtful;	 /* bytes were lost since: the name may mean something else now */
+	bool known;      /* sql is the text, else it was prepared out of our sight */
+	bool cut;        /* sql is only its beginning */
+	bool doubtful;   /* bytes were lost since: the name may mean something else now */
+	bool bound;      /* parameters is how many it takes */
+	uint16_t parameters;
 	uint8_t name_len;
 	uint8_t name[POSTGRES_NAME_MAX];
 	struct buf sql;
@@ -50,18 +52,27 @@ static inline struct bytes postgres_statement_name(const struct postgres_stateme
 	return bytes_of(s->name, s->name_len);
 }
 
-/* All return a statement owned by the tables, valid until the next call; NULL when memory is refused. */
+/* All return a statement owned by the tables, valid until the next call; NULL when memory is
+ * refused. */
 
 /* Parse: name now means this text (copied; `cut`: more of it was not seen). */
-struct postgres_statement *postgres_statement_parse(struct postgres_statements *s, struct bytes name,
-						    struct bytes sql, bool cut);
+struct postgres_statement *postgres_statement_parse(struct postgres_statements *s,
+						    struct bytes name, struct bytes sql, bool cut);
 
 /* What name means; a name not seen before becomes a statement whose text is unknown. */
-struct postgres_statement *postgres_statement_find(struct postgres_statements *s, struct bytes name);
+struct postgres_statement *postgres_statement_find(struct postgres_statements *s,
+						   struct bytes name);
 
 /* Bind: portal now runs the statement called name. */
 struct postgres_statement *postgres_portal_bind(struct postgres_statements *s, struct bytes portal,
 						struct bytes name);
+
+/*
+ * It was bound to that many parameters. A doubtful statement that takes as many as before is the
+ * same one for all we can tell; else it is another, whose text is unknown.
+ */
+void postgres_statement_bound(struct postgres_statements *s, struct postgres_statement *statement,
+			      uint16_t parameters);
 
 /* What portal runs; unknown like a statement's when it was not seen to be bound. */
 struct postgres_statement *postgres_portal_find(struct postgres_statements *s, struct bytes portal);
