@@ -46,6 +46,7 @@ struct connection_options {
 	void *context;
 	enum side side; /* what the kernel or a table of listening ports says; UNKNOWN is fine */
 	bool midway;	/* it was open before the first byte that we see */
+	bool tls;	/* the bytes are what TLS carried */
 	uint32_t text_max; /* ceiling of one exchange's strings; 0: 64 KiB */
 	const struct protocol *only; /* decode as this one (--protocol); NULL: detect */
 	uint32_t peer_port; /* a hint between equal candidates; 0: none */

@@ -50,6 +50,7 @@ void pairing_init(struct pairing_state *p, const struct connection_options *opti
 		.counters = counters,
 		.text_max = options->text_max ? options->text_max : 64 * 1024,
 		.tentative = options->midway,
+		.tls = options->tls,
 	};
 }
 
@@ -154,6 +155,7 @@ struct exchange *pairing_begin(struct pairing_state *p, const struct message *m,
 		return NULL;
 	}
 	x->protocol = p->protocol;
+	x->tls = p->tls;
 	x->id = m->id;
 	x->request_first = x->request_last = *first;
 	x->tentative = p->tentative && p->protocol->pairing == PAIRING_FIFO;

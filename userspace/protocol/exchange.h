@@ -31,6 +31,7 @@ struct pairing_state {
 	struct exchange_list spare;
 	struct mark last;	   /* newest mark of an answered exchange */
 	uint32_t text_max;
+	bool tls;
 	bool tentative;
 	bool doubted; /* tentative because bytes were lost, not because we came late */
 };

@@ -250,7 +250,7 @@ void http1_exchange_describe(const struct exchange *x, struct description *out)
 	if (own->scheme.len)
 		add_text(a, "url.scheme", x, own->scheme);
 	else
-		attributes_text(a, "url.scheme", "http");
+		attributes_text(a, "url.scheme", x->tls ? "https" : "http");
 	add_text(a, "server.address", x, own->host);
 	if (own->port)
 		attributes_int(a, "server.port", own->port);

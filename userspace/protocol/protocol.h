@@ -129,6 +129,7 @@ struct exchange {
 	bool responding;      /* a first answer byte came */
 	bool answered;	      /* the whole answer came */
 	bool tentative;	      /* pairing is not yet proved (attached midway) */
+	bool tls;	      /* it went through TLS */
 	struct propagation propagation; /* what the request carried, set in absorb() */
 	void *user;	      /* the observer's */
 	struct exchange *next;
