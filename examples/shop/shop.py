@@ -13,6 +13,7 @@ Settings: SHOP_WORKERS, SHOP_THREADS (of the web service), SHOP_PRODUCTS, and SH
 (`name=value ...`). Every server also dies with this process, however that ends.
 """
 import argparse
+import contextlib
 import ctypes
 import glob
 import os
@@ -272,6 +273,8 @@ class Shop:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+            with contextlib.suppress(ProcessLookupError):  # a worker that its master did not get rid of
+                os.killpg(process.pid, signal.SIGKILL)
         self.started.clear()
         shutil.rmtree(self.directory, ignore_errors=True)
 
