@@ -55,6 +55,9 @@ static struct decode decode(void *state, enum flow flow, const struct input *in,
 	struct postgres_state *s = warm(state);
 	struct decode d;
 
+	/* Also of half a message. */
+	if (flow == TO_CLIENT)
+		s->pending.heard = true;
 	if (!in->bytes.len)
 		return (struct decode){ .status = DECODE_MORE };
 	if (flow == TO_SERVER)
