@@ -291,36 +291,79 @@ static bool resync(struct connection *c, enum flow flow, bool fresh)
 	return true;
 }
 
-/* Decodes all that can be decoded of a flow. cut: nothing contiguous will follow the pending bytes. */
-static void pump(struct connection *c, enum flow flow, bool cut, bool fresh)
+/* What follows the pending bytes of a flow. */
+enum rest {
+	REST_COMES = 0,	   /* more, perhaps */
+	REST_MISSING = 1,  /* a gap, or the end */
+	REST_UNCOPIED = 2, /* bytes left out by design, then the transfer's end */
+};
+
+/* The message that the next bytes belong to wants no decoding: they are counted. */
+static void skip_pending(struct connection *c, struct half *h)
+{
+	struct stream *s = &h->stream;
+	uint64_t len = h->skip < s->pending.len ? h->skip : s->pending.len;
+	struct mark last;
+
+	if (!len)
+		return;
+	last = *stream_mark(s, s->at + len - 1);
+	stream_advance(s, len);
+	skipped(c, h, len, &last);
+}
+
+/* The sender closed while answers could not be told apart: those that had begun have ended. */
+static void end_while_lost(struct connection *c, enum flow flow)
+{
+	const struct stream *s = &c->half[flow].stream;
+
+	if (!s->ended || flow != TO_CLIENT || !c->pairing.open.head || !c->pairing.open.head->responding)
+		return;
+	pairing_give_up(&c->pairing, &s->last, INCOMPLETE_GAP, true);
+	forget_stale(c);
+}
+
+/* The decoder makes nothing of the pending bytes. */
+static void undecodable(struct connection *c, enum flow flow, const struct input *in, enum rest rest)
+{
+	struct half *h = &c->half[flow];
+
+	if (rest == REST_UNCOPIED) { /* the beginning of a message whose rest was left out */
+		lose(c, flow, true);
+		lost_bytes_of_answer(c, flow, in->bytes.len);
+		drop_bytes(c, h, in->bytes.len);
+		return;
+	}
+	/* Answers that make no sense after unproved pairs: these were wrong. */
+	if (flow == TO_CLIENT && !in->cut && c->pairing.held.count) {
+		pairing_refute(&c->pairing);
+		forget_stale(c);
+	}
+	/* Step over one byte, or the same place would be found again. */
+	lose(c, flow, false);
+	drop_bytes(c, h, 1);
+}
+
+/* Decodes all that can be decoded of a flow. fresh: its pending bytes may begin at a transfer's start. */
+static void pump(struct connection *c, enum flow flow, enum rest rest, bool fresh)
 {
 	struct half *h = &c->half[flow];
 	struct stream *s = &h->stream;
 	uint32_t idle = 0;
 
 	while (c->verdict == VERDICT_DECODED) {
-		struct input in;
 		struct message m = { 0 };
+		struct input in;
 		struct decode d;
 
-		if (h->skip && s->pending.len) {
-			uint64_t len = h->skip < s->pending.len ? h->skip : s->pending.len;
-			struct mark last = *stream_mark(s, s->at + len - 1);
-
-			stream_advance(s, len);
-			skipped(c, h, len, &last);
-		}
+		skip_pending(c, h);
 		if (h->skip || (!s->pending.len && !s->ended))
 			return;
 		if (s->lost && (!s->pending.len || !resync(c, flow, fresh))) {
-			if (s->ended && flow == TO_CLIENT && c->pairing.open.head &&
-			    c->pairing.open.head->responding) {
-				pairing_give_up(&c->pairing, &s->last, INCOMPLETE_GAP, true);
-				forget_stale(c);
-			}
+			end_while_lost(c, flow);
 			return;
 		}
-		in = (struct input){ stream_bytes(s), cut || s->pending.len >= STREAM_PENDING_MAX, s->ended };
+		in = (struct input){ stream_bytes(s), rest || s->pending.len >= STREAM_PENDING_MAX, s->ended };
 		d = c->protocol->decode(c->state, flow, &in, &m);
 		if (d.status == DECODE_FOREIGN) {
 			foreign(c);
@@ -331,14 +374,7 @@ static void pump(struct connection *c, enum flow flow, bool cut, bool fresh)
 		if (d.status != DECODE_OK || d.used > in.bytes.len) {
 			if (!in.bytes.len)
 				return;
-			/* Answers that make no sense after unproved pairs: these were wrong. */
-			if (flow == TO_CLIENT && c->pairing.held.count) {
-				pairing_refute(&c->pairing);
-				forget_stale(c);
-			}
-			/* Step over one byte, or the same place would be found again. */
-			lose(c, flow, false);
-			drop_bytes(c, h, 1);
+			undecodable(c, flow, &in, rest);
 			fresh = false;
 			continue;
 		}
@@ -419,9 +455,10 @@ static void undecided(struct connection *c, enum direction dir, struct bytes byt
 	}
 	if (d.protocol) {
 		decide(c, d);
-		/* The other flow's bytes came before these. */
-		pump(c, !flow_of(c, dir), false, true);
-		pump(c, flow_of(c, dir), false, true);
+		/* The other flow's bytes came before these; they were not what told the protocol. */
+		c->half[!flow_of(c, dir)].stream.lost |= c->pairing.tentative;
+		pump(c, !flow_of(c, dir), REST_COMES, true);
+		pump(c, flow_of(c, dir), REST_COMES, true);
 	} else if (c->transfers > DETECT_TRANSFERS_MAX ||
 		   (c->transfers > DETECT_TRANSFERS && c->bytes > DETECT_BYTES)) {
 		foreign(c);
@@ -448,7 +485,7 @@ void connection_data(struct connection *c, enum direction dir, struct bytes byte
 		size_t took = stream_add(&h->stream, bytes, mark);
 
 		bytes = bytes_from(bytes, took);
-		pump(c, flow, false, fresh && took);
+		pump(c, flow, REST_COMES, fresh && took);
 		if (!took && bytes.len) { /* memory was refused: these bytes are a gap */
 			c->counters.no_memory++;
 			connection_gap(c, dir, bytes.len, mark);
@@ -476,7 +513,7 @@ static void missing(struct connection *c, enum direction dir, uint64_t len, cons
 	}
 	flow = flow_of(c, dir);
 	h = &c->half[flow];
-	pump(c, flow, true, false);
+	pump(c, flow, uncopied ? REST_UNCOPIED : REST_MISSING, false);
 	if (c->verdict != VERDICT_DECODED)
 		return;
 	if (h->stream.pending.len) {
@@ -522,7 +559,7 @@ void connection_end(struct connection *c, enum direction dir, const struct mark 
 	/* An end is no byte: a body until close ends with its last byte, whose mark is the stream's last. */
 	if (!h->stream.last.time_ns)
 		h->stream.last = *mark;
-	pump(c, flow, true, false);
+	pump(c, flow, REST_MISSING, false);
 }
 
 void connection_tick(struct connection *c, uint64_t now_ns)
