@@ -31,12 +31,14 @@ enum verdict {
 struct connection;
 
 /*
- * Told while feeding. `begin`: a request's head was decoded (x->request_first is set). `end`: the answer is
+ * Told while feeding. `begin`: a request's head was decoded (x->request_first is set). `answered`: its answer
+ * is whole, but whether it is its own is not yet proved: `end` or `discard` follows. `end`: the answer is
  * whole, or will not come (x->answered false); x is reused afterwards, so take what is needed, with
  * connection_describe(). `discard`: x was a mistake of pairing, or withdrawn (MESSAGE_WITHDRAWN): forget it.
  */
 struct connection_observer {
 	void (*begin)(void *context, struct connection *c, struct exchange *x);
+	void (*answered)(void *context, struct connection *c, struct exchange *x); /* NULL: of no interest */
 	void (*end)(void *context, struct connection *c, struct exchange *x);
 	void (*discard)(void *context, struct connection *c, struct exchange *x);
 };

@@ -193,6 +193,8 @@ void pairing_finish(struct pairing_state *p, struct exchange *x)
 		return;
 	}
 	push(&p->held, x);
+	if (p->observer->answered)
+		p->observer->answered(p->context, p->connection, x);
 	if (p->held.count < EXCHANGES_HELD_MAX)
 		return;
 	/* Busy without a pause, and never an answer too many: the pairing holds. */

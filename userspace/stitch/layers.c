@@ -23,8 +23,7 @@ void link_clear(struct candidate *c)
 	list_remove(&c->waiting);
 }
 
-struct node *link_decide(struct stitch *s, struct node *call, enum parent_rule *rule, double *sure,
-			 bool *conflict)
+struct node *link_decide(const struct node *call, enum parent_rule *rule, double *sure, bool *conflict)
 {
 	struct node *parent = NULL;
 
@@ -32,7 +31,7 @@ struct node *link_decide(struct stitch *s, struct node *call, enum parent_rule *
 	for (int i = 0; i < LAYER_COUNT; i++) {
 		const struct candidate *c = &call->candidates[i];
 
-		if (!c->request || (layers[i]->holds && !layers[i]->holds(s, call, c)))
+		if (!c->request)
 			continue;
 		if (parent && parent != c->request)
 			*conflict = true;

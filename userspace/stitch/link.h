@@ -73,6 +73,7 @@ struct node {
 	struct wire_key key;
 	bool keyed;
 	bool request; /* a server's: can have calls */
+	bool answered; /* layers know that it is over; ended: its span is whole too */
 	bool ended;
 	bool joined;  /* a server span placed under the call that caused it */
 	bool shared;  /* its thread had two requests open */
@@ -86,11 +87,10 @@ void link_propose(struct node *call, enum layer_index layer, struct node *reques
 void link_clear(struct candidate *c);
 
 /*
- * All candidates of an ended call: the first layer that still holds wins; two that disagree give NULL and
- * *conflict. *rule and *sure are set with a parent.
+ * Among the candidates of an ended call the first layer wins; two that disagree give NULL and *conflict.
+ * *rule and *sure are set with a parent.
  */
-struct node *link_decide(struct stitch *s, struct node *call, enum parent_rule *rule, double *sure,
-			 bool *conflict);
+struct node *link_decide(const struct node *call, enum parent_rule *rule, double *sure, bool *conflict);
 
 /* Places child under parent (which may be open). */
 void link_attach(struct node *parent, struct node *child, enum parent_rule rule, double sure);

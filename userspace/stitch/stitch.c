@@ -265,11 +265,36 @@ static void on_begin(void *context, struct connection *c, struct exchange *x)
 		find_request(s, n);
 }
 
-static void end_request(struct stitch *s, struct node *n, const struct socket_info *info)
+/* The answer is out: nothing that happens from now on belongs to n, even while its span waits for proof. */
+static void over(struct stitch *s, struct node *n, const struct socket_info *info)
 {
-	for (int i = 0; i < LAYER_COUNT && !info->from_file; i++)
-		if (layers[i]->request_ends)
+	if (n->answered || info->from_file)
+		return;
+	n->answered = true;
+	for (int i = 0; i < LAYER_COUNT; i++) {
+		struct candidate *c = &n->candidates[i];
+		struct node *request = c->request;
+
+		if (n->request && layers[i]->request_ends)
 			layers[i]->request_ends(s, n);
+		if (!request || !layers[i]->holds || layers[i]->holds(s, n, c))
+			continue;
+		link_clear(c);
+		look_at_root(s, top(request));
+	}
+}
+
+static void on_answered(void *context, struct connection *c, struct exchange *x)
+{
+	struct socket_info *info = context;
+
+	(void)c;
+	if (x->user)
+		over(info->stitch, x->user, info);
+}
+
+static void end_request(struct stitch *s, struct node *n)
+{
 	find_call(s, n);
 	unkey(s, n);
 	if (!n->joined)
@@ -285,7 +310,7 @@ static void end_call(struct stitch *s, struct node *n)
 	bool conflict;
 	double sure = 0;
 
-	parent = link_decide(s, n, &rule, &sure, &conflict);
+	parent = link_decide(n, &rule, &sure, &conflict);
 	s->counters.conflicts += conflict;
 	if (parent && (parent->child_count >= TRACE_CHILDREN_MAX || top(parent) == n)) {
 		s->counters.too_many_children++;
@@ -313,6 +338,7 @@ static void on_end(void *context, struct connection *c, struct exchange *x)
 
 	if (!n)
 		return;
+	over(s, n, info);
 	n->ended = true;
 	n->begin = x->request_first;
 	n->end = x->responding ? x->response_last : x->request_last;
@@ -321,7 +347,7 @@ static void on_end(void *context, struct connection *c, struct exchange *x)
 		n->span->resource = resource_hold(resource);
 	fill_span(n, info, c, x, s->options.rules);
 	if (n->request)
-		end_request(s, n, info);
+		end_request(s, n);
 	else
 		end_call(s, n);
 }
@@ -336,9 +362,7 @@ static void on_discard(void *context, struct connection *c, struct exchange *x)
 	(void)c;
 	if (!n)
 		return;
-	for (int i = 0; i < LAYER_COUNT && n->request && !n->ended && !info->from_file; i++)
-		if (layers[i]->request_ends)
-			layers[i]->request_ends(s, n);
+	over(s, n, info);
 	while (!list_empty(&n->children)) {
 		struct node *child = LIST_ENTRY(n->children.next, struct node, sibling);
 
@@ -355,6 +379,7 @@ static void on_discard(void *context, struct connection *c, struct exchange *x)
 
 const struct connection_observer stitch_observer = {
 	.begin = on_begin,
+	.answered = on_answered,
 	.end = on_end,
 	.discard = on_discard,
 };
