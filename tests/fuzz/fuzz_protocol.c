@@ -68,7 +68,9 @@ static void on_discard(void *context, struct connection *c, struct exchange *x)
 	((struct watch *)context)->open -= 2;
 }
 
-static const struct connection_observer observer = { on_begin, on_end, on_discard };
+static const struct connection_observer observer = {
+	.begin = on_begin, .end = on_end, .discard = on_discard
+};
 
 static void feed(struct connection *c, struct cursor *in)
 {

@@ -90,7 +90,9 @@ static void on_discard(void *context, struct connection *connection, struct exch
 	x->user = NULL;
 }
 
-static const struct connection_observer observer = { on_begin, on_end, on_discard };
+static const struct connection_observer observer = {
+	.begin = on_begin, .end = on_end, .discard = on_discard
+};
 
 static void give(struct run *r, const struct replay_step *s, size_t from, size_t to, bool fresh)
 {

@@ -57,7 +57,9 @@ static void on_end(void *context, struct connection *c, struct exchange *x)
 	}
 }
 
-static const struct connection_observer observer = { on_begin, on_end, on_begin };
+static const struct connection_observer observer = {
+	.begin = on_begin, .end = on_end, .discard = on_begin
+};
 
 static void seen_open(struct seen *s)
 {

@@ -200,7 +200,9 @@ static uint32_t next(uint32_t *random)
 /* Plays c with some bytes changed, some lost, each piece in memory of its own. */
 static uint32_t mutate(const struct replay_case *c, uint32_t random)
 {
-	static const struct connection_observer observer = { on_begin, on_end, on_discard };
+	static const struct connection_observer observer = { .begin = on_begin,
+							     .end = on_end,
+							     .discard = on_discard };
 	struct watch watch = { 0 };
 	struct connection_options options = { .observer = &observer,
 					      .context = &watch,

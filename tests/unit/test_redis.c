@@ -58,7 +58,9 @@ static void on_end(void *context, struct connection *c, struct exchange *x)
 	f->ended++;
 }
 
-static const struct connection_observer observer = { ignore, on_end, ignore };
+static const struct connection_observer observer = {
+	.begin = ignore, .end = on_end, .discard = ignore
+};
 
 static void open_connection(struct fixture *f)
 {
