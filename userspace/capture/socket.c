@@ -21,7 +21,7 @@ struct socket {
 	uint64_t last_ns;
 	enum verdict told; /* what the kernel knows */
 	uint32_t copy;	   /* 0: the normal limits */
-	uint64_t resyncs;
+	uint64_t resyncs;  /* seen so far */
 };
 
 struct socket_table {
@@ -55,6 +55,7 @@ static void add_counters(struct connection_counters *sum, const struct connectio
 	sum->orphan_responses += one->orphan_responses;
 	sum->discarded += one->discarded;
 	sum->resyncs += one->resyncs;
+	sum->short_copies += one->short_copies;
 	sum->lost_bytes += one->lost_bytes;
 	sum->no_memory += one->no_memory;
 }
@@ -158,13 +159,13 @@ static void follow_verdict(struct socket_table *t, struct socket *s)
 		if (connection_verdict(c) == VERDICT_FOREIGN)
 			t->counters.foreign++;
 		set_verdict(t, s, c);
-	} else if (n->resyncs > s->resyncs && s->copy < t->options.copy_max && !s->info.from_file) {
+	} else if (n->resyncs + n->short_copies > s->resyncs && s->copy < t->options.copy_max && !s->info.from_file) {
 		s->copy = s->copy ? s->copy * 4 : 4096;
 		if (s->copy > t->options.copy_max)
 			s->copy = t->options.copy_max;
 		set_verdict(t, s, c);
 	}
-	s->resyncs = n->resyncs;
+	s->resyncs = n->resyncs + n->short_copies;
 }
 
 /* ---- events --------------------------------------------------------------------------------- */

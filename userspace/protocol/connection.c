@@ -225,7 +225,8 @@ static void skipped(struct connection *c, struct half *h, uint64_t len, const st
 
 static void drop_bytes(struct connection *c, struct half *h, uint64_t len)
 {
-	c->counters.lost_bytes += len;
+	if (!h->forgivable)
+		c->counters.lost_bytes += len;
 	stream_advance(&h->stream, len);
 }
 
@@ -243,7 +244,9 @@ static void lose(struct connection *c, enum flow flow, bool uncopied)
 {
 	struct half *h = &c->half[flow];
 
-	if (!h->stream.lost)
+	if (!h->stream.lost && uncopied)
+		c->counters.short_copies++;
+	else if (!h->stream.lost)
 		c->counters.resyncs++;
 	h->stream.lost = true;
 	/* A request that was not seen would take the answer of the next one. */
@@ -278,8 +281,10 @@ static bool resync(struct connection *c, enum flow flow, bool fresh)
 	else if (fresh && c->protocol->probe(flow, in) >= 50)
 		at = 0;
 	if (at >= in.len) {
-		if (h->forgivable)
+		if (h->forgivable) {
 			mark_gap(c);
+			c->counters.resyncs++;
+		}
 		h->forgivable = false;
 		lost_bytes_of_answer(c, flow, in.len);
 		drop_bytes(c, h, in.len);
@@ -287,6 +292,7 @@ static bool resync(struct connection *c, enum flow flow, bool fresh)
 	}
 	lost_bytes_of_answer(c, flow, at);
 	drop_bytes(c, h, at);
+	h->forgivable = false;
 	h->stream.lost = false;
 	return true;
 }
@@ -433,6 +439,7 @@ static void undecided(struct connection *c, enum direction dir, struct bytes byt
 {
 	struct half *h = &c->half[dir];
 	size_t before = h->stream.pending.len;
+	struct stream *other;
 	struct detection d;
 
 	if (h->stream.lost && !fresh && !before) {
@@ -456,7 +463,9 @@ static void undecided(struct connection *c, enum direction dir, struct bytes byt
 	if (d.protocol) {
 		decide(c, d);
 		/* The other flow's bytes came before these; they were not what told the protocol. */
-		c->half[!flow_of(c, dir)].stream.lost |= c->pairing.tentative;
+		other = &c->half[!flow_of(c, dir)].stream;
+		if (c->pairing.tentative && other->pending.len)
+			other->lost = true;
 		pump(c, !flow_of(c, dir), REST_COMES, true);
 		pump(c, flow_of(c, dir), REST_COMES, true);
 	} else if (c->transfers > DETECT_TRANSFERS_MAX ||

@@ -96,6 +96,7 @@ struct connection_counters {
 	uint64_t orphan_responses; /* an answer without a request that we saw */
 	uint64_t discarded;	   /* tentative exchanges found wrong */
 	uint64_t resyncs;	   /* times a decoder lost its place */
+	uint64_t short_copies;	   /* times it lost and found it again where bytes had been left out by design */
 	uint64_t lost_bytes;	   /* bytes that no message owned */
 	uint64_t no_memory;
 };
