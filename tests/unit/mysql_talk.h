@@ -109,7 +109,9 @@ static inline void on_end(void *context, struct connection *c, struct exchange *
 		 state.data, (int)d.outcome_message.len, d.outcome_message.data, x->incomplete);
 }
 
-static const struct connection_observer observer = { on_begin, on_end, on_begin };
+static const struct connection_observer observer = {
+	.begin = on_begin, .end = on_end, .discard = on_begin
+};
 
 static inline void talk_begin(struct talk *t, bool midway)
 {
