@@ -33,22 +33,27 @@ static __always_inline struct sock *sock_of(struct task_struct *task, __u32 fd)
 	return BPF_CORE_READ(socket, sk);
 }
 
+/* Not on the stack, which is scarce here. */
+static const struct socket_state no_state;
+
 static __always_inline struct socket_state *state_of(struct sock *sk)
 {
 	__u64 key = (__u64)sk, inode = socket_inode(sk);
 	struct socket_state *state = bpf_map_lookup_elem(&socket_states, &key);
-	struct socket_state first = { .inode = inode };
 
 	if (state && state->inode == inode)
 		return state;
-	if (bpf_map_update_elem(&socket_states, &key, &first, BPF_ANY)) {
+	if (bpf_map_update_elem(&socket_states, &key, &no_state, BPF_ANY)) {
 		count(COUNTER_state_full);
 		return NULL;
 	}
-	return bpf_map_lookup_elem(&socket_states, &key);
+	state = bpf_map_lookup_elem(&socket_states, &key);
+	if (state)
+		state->inode = inode;
+	return state;
 }
 
-/* Direction of a call, -1 for those that move no bytes. Splice is told apart by its caller. */
+/* Direction of a call, -1 for those that move no bytes; splice: that of its first end. */
 static __always_inline int direction_of(long number)
 {
 	switch (number) {
@@ -58,6 +63,7 @@ static __always_inline int direction_of(long number)
 	case NR_recvfrom:
 	case NR_recvmsg:
 	case NR_recvmmsg:
+	case NR_splice:
 		return EVENT_IN;
 	case NR_write:
 	case NR_writev:
@@ -100,25 +106,20 @@ static __always_inline void end_of_file(struct sock *sk)
 		send_end_event(state, 1 << EVENT_IN, false);
 }
 
-/* sendmmsg and recvmmsg return a number of messages; each one's length stands in user memory. */
-static __always_inline void messages(struct sock *sk, struct socket_state *state, struct task_struct *task,
-				     int direction, const struct call *call, long done)
+/* Bytes of message i: sendmmsg and recvmmsg return a number of messages, each one's length is in user memory. */
+static __always_inline __u64 message_len(const struct call *call, __u32 i)
 {
-	for (__u32 i = 0; i < MESSAGES_MAX; i++) {
-		__u64 at = call->buffer + i * sizeof(struct mmsghdr);
-		__u32 len = 0;
+	__u64 at = call->buffer + i * sizeof(struct mmsghdr);
+	__u32 len = 0;
 
-		if (i >= done)
-			return;
-		bpf_probe_read_user(&len, sizeof(len), (void *)(at + __builtin_offsetof(struct mmsghdr, msg_len)));
-		if (len)
-			transfer(sk, state, task, direction, len, call, i, 0);
-	}
+	bpf_probe_read_user(&len, sizeof(len), (void *)(at + __builtin_offsetof(struct mmsghdr, msg_len)));
+	return len;
 }
 
 static __always_inline void one_call(struct task_struct *task, struct target_value *target, struct call *call,
 				     __u32 fd, int direction, long ret, __u64 flags)
 {
+	bool many = call->shape == CALL_MESSAGES;
 	struct sock *sk = sock_of(task, fd);
 	struct socket_state *state;
 
@@ -134,12 +135,18 @@ static __always_inline void one_call(struct task_struct *task, struct target_val
 		return;
 	if ((target->flags & TARGET_TLS) && inside_tls(sk, state, direction, (__u64)ret))
 		return;
-	if (flags & MSG_TRUNC)
+	if ((flags & MSG_TRUNC) && !many)
 		call->shape = CALL_OTHER;
-	if (call->shape == CALL_MESSAGES)
-		messages(sk, state, task, direction, call, ret);
-	else
-		transfer(sk, state, task, direction, (__u64)ret, call, 0, 0);
+	/* One place for transfer(): inlined more often it takes more stack than kernels before 6.13 have. */
+#pragma clang loop unroll(disable)
+	for (__u32 i = 0; i < MESSAGES_MAX; i++) {
+		__u64 len = many ? message_len(call, i) : (__u64)ret;
+
+		if (i >= (many ? ret : 1))
+			break;
+		if (len)
+			transfer(sk, state, task, direction, len, call, i, 0);
+	}
 }
 
 SEC("tp_btf/sys_exit")
@@ -150,8 +157,9 @@ int BPF_PROG(on_sys_exit, struct pt_regs *regs, long ret)
 	struct target_value *target;
 	struct task_struct *task;
 	struct call call = {};
+	__u64 flags;
 
-	if (direction < 0 && number != NR_splice && number != NR_io_uring_enter)
+	if (direction < 0 && number != NR_io_uring_enter)
 		return 0;
 	if (ret < 0)
 		return 0;
@@ -169,14 +177,15 @@ int BPF_PROG(on_sys_exit, struct pt_regs *regs, long ret)
 		return 0;
 	}
 	call_read(&call, regs);
-	if (number == NR_splice) { /* (fd_in, off_in, fd_out, ...): a socket at either end */
-		if (ret > 0) {
-			one_call(task, target, &call, (__u32)call.fd, EVENT_IN, ret, 0);
-			one_call(task, target, &call, (__u32)call.count, EVENT_OUT, ret, 0);
-		}
-		return 0;
+	flags = flags_of(number, regs);
+	/* splice, (fd_in, off_in, fd_out, ...), can have a socket at either end. */
+#pragma clang loop unroll(disable)
+	for (int end = 0; end < 2; end++) {
+		one_call(task, target, &call, (__u32)(end ? call.count : call.fd), direction, ret, flags);
+		if (number != NR_splice)
+			break;
+		direction = EVENT_OUT;
 	}
-	one_call(task, target, &call, (__u32)call.fd, direction, ret, flags_of(number, regs));
 	return 0;
 }
 
