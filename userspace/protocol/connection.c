@@ -255,6 +255,9 @@ static void lose(struct connection *c, enum flow flow, bool uncopied)
 		return;
 	}
 	c->answers_lost = true;
+	/* The answer too many that would have refuted these may be among the lost. */
+	for (struct exchange *x = c->pairing.held.head; x; x = x->next)
+		x->incomplete |= INCOMPLETE_GAP;
 	h->forgivable = uncopied && c->pairing.open.count == 1;
 	if (!h->forgivable)
 		mark_gap(c);
