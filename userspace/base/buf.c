@@ -78,11 +78,6 @@ bool buf_add_text(struct buf *b, const char *text)
 	return buf_add(b, text, strlen(text));
 }
 
-bool buf_add_byte(struct buf *b, uint8_t byte)
-{
-	return buf_add(b, &byte, 1);
-}
-
 bool buf_printf(struct buf *b, const char *format, ...)
 {
 	char small[256];

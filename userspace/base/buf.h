@@ -31,8 +31,16 @@ uint8_t *buf_room(struct buf *b, size_t len);
 bool buf_add(struct buf *b, const void *data, size_t len);
 bool buf_add_bytes(struct buf *b, struct bytes bytes);
 bool buf_add_text(struct buf *b, const char *text);
-bool buf_add_byte(struct buf *b, uint8_t byte);
 bool buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Inline: writers of text call it for every other character. */
+static inline bool buf_add_byte(struct buf *b, uint8_t byte)
+{
+	if (b->full || b->len == b->capacity)
+		return buf_add(b, &byte, 1);
+	b->data[b->len++] = byte;
+	return true;
+}
 
 /* Appends as much of bytes as the ceiling allows; returns how much that was, and does not mark full. */
 size_t buf_add_some(struct buf *b, struct bytes bytes);
