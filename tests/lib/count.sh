@@ -49,7 +49,7 @@ run)
 	[ "$3" -gt 0 ] && grep -i '# *skip' "$output" | sed 's/^/           /'
 	if [ "$2" -gt 0 ]; then
 		[ "$status" -gt 128 ] && echo "           killed by signal $((status - 128))"
-		grep -v '^ *ok ' "$output" | sed 's/^/           /'
+		grep -iv '^ *ok \|# *skip' "$output" | sed 's/^/           /'
 	fi
 	;;
 skip)

@@ -58,9 +58,9 @@ static void on_end(void *context, struct connection *c, struct exchange *x)
 	f->ended++;
 }
 
-static const struct connection_observer observer = {
-	.begin = ignore, .end = on_end, .discard = ignore
-};
+static const struct connection_observer observer = { .begin = ignore,
+						     .end = on_end,
+						     .discard = ignore };
 
 static void open_connection(struct fixture *f)
 {
@@ -499,17 +499,24 @@ static void test_probe(void **state)
 	assert_int_equal(redis_protocol.probe(TO_SERVER, bytes_of(NULL, 0)), 0);
 }
 
-/* Attached in the middle of a connection: nothing says which database it is in. */
-static void test_midway_database(void **state)
+static void open_midway(struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct connection_options options = {
 		.observer = &observer, .context = f, .side = SIDE_CLIENT, .midway = true
 	};
 
 	connection_free(f->connection, &f->mark);
 	f->connection = connection_new(&options);
+	assert_non_null(f->connection);
 	f->ended = 0;
+}
+
+/* Attached in the middle of a connection: nothing says which database it is in. */
+static void test_midway_database(void **state)
+{
+	struct fixture *f = *state;
+
+	open_midway(f);
 	send_text(f, "*2\r\n$3\r\nGET\r\n$1\r\nk\r\n");
 	answer(f, "$-1\r\n");
 	send_text(f, "*2\r\n$6\r\nSELECT\r\n$1\r\n4\r\n");
@@ -519,6 +526,22 @@ static void test_midway_database(void **state)
 	send_text(f, "*2\r\n$3\r\nGET\r\n$1\r\nk\r\n");
 	answer(f, "$-1\r\n");
 	assert_true(bytes_is(attributes_get(&f->attributes, "db.namespace"), "4"));
+}
+
+/* Attached in the middle of a value that is full of commands: they are not commands. */
+static void test_midway_value(void **state)
+{
+	struct fixture *f = *state;
+
+	open_midway(f);
+	send_text(f, "PING\r\n*1\r\n$4\r\nPING\r\nQUIT\r\n\r\n");
+	answer(f, "+OK\r\n");
+	for (int i = 0; i < 3; i++) {
+		send_text(f, "*2\r\n$3\r\nGET\r\n$1\r\nk\r\n");
+		answer(f, "$1\r\nv\r\n");
+	}
+	assert_int_equal(f->ended, 3);
+	assert_string_equal(f->text, "GET k");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -539,6 +562,7 @@ int main(void)
 		TEST(test_takes_what_is_there),
 		TEST(test_probe),
 		TEST(test_midway_database),
+		TEST(test_midway_value),
 	};
 
 	return cmocka_run_group_tests_name("redis", tests, NULL, NULL);
