@@ -35,12 +35,33 @@ int procfs_read_pid(uint32_t pid, const char *name, struct buf *out)
 
 void procfs_link(uint32_t pid, const char *name, char *out, size_t size)
 {
-	char path[64];
+	char path[320];
 	ssize_t n;
 
 	snprintf(path, sizeof(path), "/proc/%u/%s", pid, name);
 	n = readlink(path, out, size - 1);
 	out[n > 0 ? n : 0] = '\0';
+}
+
+bool procfs_has_socket(uint32_t pid, uint64_t inode)
+{
+	char path[272], link[64], wanted[64];
+	struct dirent *entry;
+	bool found = false;
+	DIR *dir;
+
+	snprintf(wanted, sizeof(wanted), "socket:[%llu]", (unsigned long long)inode);
+	snprintf(path, sizeof(path), "/proc/%u/fd", pid);
+	dir = opendir(path);
+	if (!dir)
+		return errno != ENOENT;
+	while (!found && (entry = readdir(dir))) {
+		snprintf(path, sizeof(path), "fd/%s", entry->d_name);
+		procfs_link(pid, path, link, sizeof(link));
+		found = !strcmp(link, wanted);
+	}
+	closedir(dir);
+	return found;
 }
 
 int procfs_each_pid(int (*each)(void *context, uint32_t pid), void *context)

@@ -17,6 +17,9 @@ int procfs_read_pid(uint32_t pid, const char *name, struct buf *out);
 /* Target of the link /proc/PID/NAME; "" on failure. */
 void procfs_link(uint32_t pid, const char *name, char *out, size_t size);
 
+/* Whether a process has the socket with that inode number open; true when that cannot be found out. */
+bool procfs_has_socket(uint32_t pid, uint64_t inode);
+
 /* Calls each for every process until it returns non-zero, which is returned; 0 at the end. */
 int procfs_each_pid(int (*each)(void *context, uint32_t pid), void *context);
 

@@ -38,16 +38,14 @@ bool fill_wire_key(struct wire_key *key, const struct socket_info *info, enum si
 	if (info->from_file)
 		return false;
 	if (info->local.family == AF_UNIX) {
-		uint64_t client = server ? info->peer : info->id, other = server ? info->id : info->peer;
+		/* The client's end names the pair: the server's has no inode before accept(). No sequence numbers
+		 * here: the newest request on the pair. */
+		uint64_t client = server ? info->peer : info->id;
 
-		if (!info->peer)
-			return false;
-		/* No sequence numbers here: the newest request on the pair of sockets. */
 		key->seq = 0;
 		key->client.family = key->server.family = AF_UNIX;
 		memcpy(key->client.address, &client, sizeof(client));
-		memcpy(key->server.address, &other, sizeof(other));
-		return true;
+		return client != 0;
 	}
 	if (!info->local.family || !seq)
 		return false;
