@@ -159,6 +159,7 @@ struct watch {
 	struct attributes attributes;
 	int64_t open;
 	uint32_t ended;
+	uint32_t incomplete; /* of any */
 };
 
 static void on_begin(void *context, struct connection *c, struct exchange *x)
@@ -177,6 +178,7 @@ static void on_end(void *context, struct connection *c, struct exchange *x)
 
 	w->open--;
 	w->ended++;
+	w->incomplete |= x->incomplete;
 	connection_describe(c, x, &d);
 	assert_true(d.statement.len <= 1000 && d.outcome_message.len <= 512);
 	assert_true(d.operation.len + d.statement.len > 0 || x->request_bytes);
@@ -240,6 +242,39 @@ static uint32_t mutate(const struct replay_case *c, uint32_t random)
 	return watch.ended;
 }
 
+/* What the kernel does to a long answer: all that matters is there, so nothing is incomplete. */
+static void test_uncopied(void **state)
+{
+	static const struct connection_observer observer = { .begin = on_begin,
+							     .end = on_end,
+							     .discard = on_discard };
+	static const char head[] = "D\0\0\0\x0b\0\x01\0\0\0\x01x";
+	static const char tail[] = "C\0\0\0\x0fSELECT 900\0Z\0\0\0\x05I";
+	struct watch watch = { 0 };
+	struct connection_options options = { .observer = &observer,
+					      .context = &watch,
+					      .side = SIDE_CLIENT };
+	struct connection *c = connection_new(&options);
+	struct mark mark = { .time_ns = 1 };
+	const struct attribute *rows;
+
+	(void)state;
+	assert_non_null(c);
+	attributes_init(&watch.attributes);
+	connection_data(c, DIRECTION_OUT, bytes_of("Q\0\0\0\x0dSELECT 9\0", 14), true, &mark);
+	mark.time_ns = 2;
+	connection_data(c, DIRECTION_IN, bytes_of(head, sizeof(head) - 1), true, &mark);
+	connection_uncopied(c, DIRECTION_IN, 10000, &mark);
+	connection_data(c, DIRECTION_IN, bytes_of(tail, sizeof(tail) - 1), false, &mark);
+	assert_int_equal(watch.ended, 1);
+	assert_int_equal(watch.incomplete, 0);
+	rows = attributes_find(&watch.attributes, "db.response.returned_rows");
+	assert_non_null(rows);
+	assert_int_equal(rows->integer, 900);
+	connection_free(c, &mark);
+	attributes_release(&watch.attributes);
+}
+
 static void test_mutations(void **state)
 {
 	struct replay_case c;
@@ -262,7 +297,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows_lost),   cmocka_unit_test(test_error_lost),
 		cmocka_unit_test(test_answer_lost), cmocka_unit_test(test_requests_lost),
-		cmocka_unit_test(test_mutations),
+		cmocka_unit_test(test_mutations),   cmocka_unit_test(test_uncopied),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

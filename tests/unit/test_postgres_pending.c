@@ -165,13 +165,16 @@ static void test_lost_answers(void **state)
 {
 	(void)state;
 	/* One exchange: no doubt whose the rest is. */
-	expect(">Q<T<~<!<C<Z >Q<C<Z", "(.--.x (.)");
-	expect(">B1>E1>S<~<!<C<Z >Q<C<Z", "(+---x- (.)");
-	expect(">B1>E1>S<~<!<E<Z >Q<C<Z", "(+---x- (.)");
+	expect(">Q<T<~<!<C<Z >Q<C<Z", "(.--.) (.)");
+	expect(">B1>E1>S<~<!<C<Z >Q<C<Z", "(+---)- (.)");
+	expect(">B1>E1>S<~<!<X<E<Z >Q<C<Z", "(+---.)- (.)");
+	expect(">B1>E1>S<~<!<E<Z >Q<C<Z", "(+---)- (.)");
 	/* Several: only that all are over. */
 	expect(">B1>E1>B2>E2>S<2<~<!<C<Z >Q<C<Z", "(+(+-.---xx- (.)");
 	/* The client goes on before the place is found: the engine has ended the first. */
 	expect(">Q<~ >Q <!<C<Z", "(- ( -.)");
+	/* All that was lost is a ReadyForQuery. */
+	expect(">B1>E1>S<2<C<~<! >P1>D1>S<1<t<n<Z >Q<C<Z", "(+-.)-- (+-..w- (.)");
 	/* An answer that fits nothing is a loss that nobody reported. */
 	expect(">B1>E1>S<C<Z", "(+-x-");
 }

@@ -44,10 +44,11 @@ enum postgres_text {
 };
 
 /* Bits of message.number. */
-#define POSTGRES_KNOWN 1    /* PREPARE, EXECUTE: the text is there */
-#define POSTGRES_ROWS 2     /* TAG: rows came with it, or may have */
-#define POSTGRES_DOUBTFUL 4 /* bytes are missing: this may concern another statement or exchange \
-			     */
+#define POSTGRES_KNOWN 1 /* PREPARE, EXECUTE: the text is there */
+#define POSTGRES_ROWS 2  /* TAG: rows came with it, or may have */
+#define POSTGRES_DOUBTFUL                                                      \
+	4 /* bytes are missing: this may concern another statement or exchange \
+	   */
 #define POSTGRES_NUMBER_SHIFT 8
 
 struct postgres_exchange {

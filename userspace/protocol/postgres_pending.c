@@ -78,7 +78,7 @@ static void clear(struct pending *p)
 	p->head = 0;
 	p->exchanges = 0;
 	p->group = GROUP_NONE;
-	p->skipping = p->uncertain = p->copying = false;
+	p->skipping = p->uncertain = p->damaged = p->copying = false;
 }
 
 static void push(struct pending *p, uint32_t e)
@@ -86,17 +86,20 @@ static void push(struct pending *p, uint32_t e)
 	if (count(p) < ENTRIES_MAX && buf_add_byte(&p->entries, (uint8_t)e))
 		return;
 	p->entries.full = false;
-	p->uncertain = true;
+	p->uncertain = p->damaged = true;
 }
 
 /* ---- the client's messages ------------------------------------------------------------------ */
 
 static bool begin(struct pending *p)
 {
-	/* connection.c does the same: the client goes on, so it has got the answers that we have
-	 * not. */
-	if (!p->exchanges)
+	/* The client goes on, so it has got what we have not: a ReadyForQuery, or (and then
+	 * connection.c does the same) the answers to all that is open. */
+	if (!p->exchanges) {
 		p->missed = p->deaf;
+		if (p->uncertain)
+			clear(p);
+	}
 	if (p->missed && p->heard && p->exchanges) {
 		clear(p);
 		p->missed = p->deaf;
@@ -177,7 +180,7 @@ void pending_lost_requests(struct pending *p)
 
 	/* Copied data: part of a request that is open. */
 	if (p->copying) {
-		p->uncertain = true;
+		p->uncertain = p->damaged = true;
 		return;
 	}
 	p->group = GROUP_NONE;
@@ -305,17 +308,23 @@ static bool only(const struct pending *p, size_t *at)
 }
 
 /* Bytes are missing: an answer is believed when there is one exchange only that it can be for. */
-static struct pending_answer guess(struct pending *p, uint8_t type)
+static struct pending_answer guess(struct pending *p, uint8_t type, bool fails)
 {
 	bool hole;
 	size_t i;
 
-	if (!only(p, &i) || !fits(kind_of(entry(p, i)), type))
+	if (!only(p, &i))
 		return of_role(MESSAGE_CONTROL);
-	if (kind_of(entry(p, i)) != PENDING_EXECUTE || !completes(type))
+	if (kind_of(entry(p, i)) == PENDING_EXECUTE && strchr("12tTn", type))
+		return of_role(MESSAGE_RESPONSE_PART);
+	if (!fits(kind_of(entry(p, i)), type))
+		return of_role(MESSAGE_CONTROL);
+	p->copying |= type == 'G' || type == 'W';
+	p->copying |= type == 'G' || type == 'W';
+	if (kind_of(entry(p, i)) != PENDING_EXECUTE || !completes(type) || fails)
 		return of_role(MESSAGE_RESPONSE_PART);
 	pop_exchange(p, &hole);
-	return (struct pending_answer){ .role = MESSAGE_RESPONSE, .lost = true };
+	return (struct pending_answer){ .role = MESSAGE_RESPONSE, .lost = p->damaged };
 }
 
 /* In COPY FROM the server drops the Syncs that were sent along with the Execute. */
@@ -341,9 +350,9 @@ struct pending_answer pending_answer(struct pending *p, uint8_t type, bool fails
 	if (!p->uncertain && kind_of(e) == PENDING_LOST)
 		return of_role(MESSAGE_CONTROL);
 	if (!p->uncertain && !fits(kind_of(e), type))
-		p->uncertain = true;
+		p->uncertain = p->damaged = true;
 	if (p->uncertain)
-		return guess(p, type);
+		return guess(p, type, fails);
 	if (kind_of(e) == PENDING_EXECUTE && (type == 'G' || type == 'W'))
 		drop_syncs(p);
 	if (type == 'G' || type == 'W')
@@ -365,7 +374,7 @@ struct pending_answer pending_answer(struct pending *p, uint8_t type, bool fails
 
 struct pending_answer pending_error(struct pending *p)
 {
-	struct pending_answer answer = { .role = MESSAGE_RESPONSE, .lost = p->uncertain };
+	struct pending_answer answer = { .role = MESSAGE_RESPONSE, .lost = p->damaged };
 	uint8_t e = entry(p, 0);
 	bool hole = false;
 	size_t i = 0;
@@ -405,7 +414,7 @@ static size_t settled(struct pending *p)
 		enum pending_kind kind = kind_of(entry(p, i));
 
 		if (kind == PENDING_LOST && !first)
-			p->uncertain = true;
+			p->uncertain = p->damaged = true;
 		if (kind != PENDING_SYNC && kind != PENDING_QUERY && kind != PENDING_FUNCTION)
 			continue;
 		last = i + 1;
@@ -414,6 +423,7 @@ static size_t settled(struct pending *p)
 	}
 	if (!p->uncertain)
 		return first;
+	p->damaged |= p->exchanges > 1;
 	/* Some earlier ReadyForQuery may be missing; too few exchanges open heals, too many never
 	 * would. */
 	return last ? last : count(p);
@@ -440,19 +450,23 @@ struct pending_answer pending_ready(struct pending *p)
 		else if (p->skipping && !p->uncertain)
 			answer.flags = MESSAGE_ABORTED;
 		else
-			answer.lost = !query || answer.more || p->uncertain;
+			answer.lost = !query || answer.more || p->damaged;
 		if (answer.more)
 			return answer;
 	}
-	p->skipping = p->uncertain = p->copying = false;
+	p->skipping = p->uncertain = p->damaged = p->copying = false;
 	return answer;
 }
 
 bool pending_commits(const struct pending *p)
 {
-	enum pending_kind next = kind_of(entry(p, 1));
+	enum pending_kind next;
+	size_t i = 0;
 
-	return !p->uncertain && kind_of(entry(p, 0)) == PENDING_EXECUTE &&
+	if (p->uncertain && !only(p, &i))
+		return false;
+	next = kind_of(entry(p, i + 1));
+	return kind_of(entry(p, i)) == PENDING_EXECUTE &&
 	       (next == PENDING_SYNC || next == PENDING_LOST);
 }
 

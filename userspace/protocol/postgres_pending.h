@@ -51,6 +51,7 @@ struct pending {
 	bool flushed;             /* and the client wants to see how it went so far */
 	bool skipping;            /* the server ignores all before the next Sync */
 	bool uncertain;           /* answers or requests are missing: trust ReadyForQuery only */
+	bool damaged;             /* even what is said of a single exchange may be wrong */
 	bool deaf;                /* the place in the answers is lost */
 	bool missed;              /* it was, since the last time that nothing was open */
 	bool heard;   /* the server sent something since the oldest open exchange began */
@@ -61,7 +62,7 @@ struct pending {
 struct pending_answer {
 	enum message_role role;
 	uint32_t flags;
-	bool lost; /* the exchange's real answer was not seen */
+	bool lost; /* the exchange's real answer, or part of its request, was not seen */
 	bool more; /* it comes before the message that was asked about: report it, then ask again */
 };
 

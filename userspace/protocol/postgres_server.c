@@ -111,8 +111,10 @@ static struct decode ready(struct postgres_state *s, const struct input *in, str
 
 	if (!content.len)
 		return (struct decode){ .status = DECODE_LOST };
-	if (s->failed && s->pending.exchanges == 1)
+	if (s->failed && s->pending.exchanges == 1) {
 		out->kind = POSTGRES_ERROR;
+		out->number |= POSTGRES_DOUBTFUL;
+	}
 	answer = pending_ready(&s->pending);
 	take(out, answer);
 	if (answer.more)
