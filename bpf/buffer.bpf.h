@@ -26,6 +26,7 @@ struct call {
 	enum call_shape shape;
 	__u32 number;
 	__u64 fd, buffer, count;
+	__u64 stack; /* the caller's stack pointer */
 };
 
 #if defined(__TARGET_ARCH_x86)
@@ -113,6 +114,7 @@ static __always_inline void call_read(struct call *c, struct pt_regs *regs)
 	c->fd = CALL_ARG0(regs);
 	c->buffer = CALL_ARG1(regs);
 	c->count = CALL_ARG2(regs);
+	c->stack = BPF_CORE_READ_REGS(regs, sp);
 }
 
 /* Where the bytes of message `index` of a call are: one iovec in *one, or a vector at *vector. */

@@ -21,9 +21,16 @@ struct config {
 /* What user space found out about a socket; the kernel looks when a transfer's number is a power of two
  * (and each 64th), so the answer costs nothing per event. */
 struct verdict_value {
-	__u8 foreign; /* copy nothing, send nothing */
-	__u8 pad[3];
+	__u8 foreign; /* enum verdict_foreign: copy nothing, send nothing */
+	__u8 plaintext_foreign; /* the same for what TLS carries */
+	__u8 pad[2];
 	__u32 head_in, head_out;
+};
+
+enum verdict_foreign {
+	VERDICT_WANTED = 0,
+	VERDICT_UNWANTED = 1,
+	VERDICT_CIPHERTEXT = 2, /* its plaintext is seen elsewhere: nothing is lost */
 };
 
 /*
@@ -42,7 +49,9 @@ struct verdict_value {
 	X(tls_no_socket, "TLS calls whose socket is not known")                                  \
 	X(kernel_only, "transfers made by the kernel itself on a traced socket")                 \
 	X(events, "events sent")                                                                 \
-	X(foreign, "transfers on connections nobody here can decode")
+	X(foreign, "transfers on connections nobody here can decode")                            \
+	X(tls_unmatched, "TLS calls that had begun before the probes came")                      \
+	X(tls_busy, "TLS calls lost because several were preempted on one processor")
 
 enum counter {
 #define COUNTER_ENUM(name, text) COUNTER_##name,

@@ -77,7 +77,8 @@ struct event_socket {
 	__u8 fresh;	       /* no byte had passed before: we know this connection from its birth */
 	__u8 side;	       /* 1: this end accepted, 2: this end connected, 0: not known here */
 	__u8 path_len;	       /* UNIX: the name of whichever end is bound; a leading NUL: abstract */
-	__u8 pad[5];
+	__u8 tls;	       /* TLS libraries of this process were probed already */
+	__u8 pad[4];
 	__u8 path[EVENT_PATH_MAX];
 	__u8 pad2[4];
 };

@@ -12,7 +12,7 @@
 #include "bpf/config.h"
 #include "bpf/event.h"
 
-#define TARGET_TLS 0x1u /* a TLS library of this process is probed */
+#define TARGET_TLS 0x1u /* this process uses a TLS library that is probed (set by uprobes/) */
 
 struct target_value {
 	__u32 flags;
@@ -41,18 +41,22 @@ struct {
 } counters SEC(".maps");
 
 /* One event under construction per CPU: tracepoints do not nest within one program. */
+#define SCRATCH_TLS 2 /* the first of those for uprobes; receiving and sending come before */
+#define SCRATCHES 4
 struct scratch {
 	/* Loop state lives in memory: the verifier knows nothing of it, so all iterations look alike to it. */
 	volatile __u64 at;     /* bytes of the transfer before the current piece */
 	volatile __u32 filled; /* bytes of data[] */
 	volatile __u32 tail;
+	__u32 busy; /* of those for uprobes, which can be preempted: taken */
+	__u32 pad;
 	struct event_data event;
 	__u8 data[EVENT_HEAD_MAX + EVENT_PIECE_MAX + EVENT_TAIL_MAX]; /* under the 32 KiB of a per-CPU value */
 };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 3); /* receiving, sending, TLS */
+	__uint(max_entries, SCRATCHES);
 	__type(key, __u32);
 	__type(value, struct scratch);
 } scratches SEC(".maps");
@@ -72,7 +76,11 @@ struct tls_call {
 	__u64 buffer;
 	__u64 len_address; /* of the _ex forms: where the length is returned */
 	__u64 len;
+	__u64 stack;  /* pointer at entry, and again at return: whatever is above it has left the call */
 	__u64 socket; /* seen in the nested I/O; 0: none yet */
+	__u32 seq[2]; /* TCP sequence number of the first nested byte, by event_direction */
+	__u32 mixed;  /* more than one socket was seen: nobody knows which is the session's */
+	__u32 pad;
 };
 
 struct {

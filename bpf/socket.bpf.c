@@ -140,7 +140,7 @@ static __always_inline int on_length(struct sock *sk, long ret, int flags, int d
 	}
 	if (!state->inode)
 		state->inode = socket_inode(sk);
-	if ((target->flags & TARGET_TLS) && inside_tls(sk, state, direction, (__u64)ret))
+	if ((target->flags & TARGET_TLS) && inside_tls(sk, state, &call, direction, (__u64)ret))
 		return 0;
 	if (flags & MSG_TRUNC) /* TCP threw the bytes away instead of copying them */
 		call.shape = CALL_OTHER;

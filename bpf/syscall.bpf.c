@@ -133,7 +133,7 @@ static __always_inline void one_call(struct task_struct *task, struct target_val
 	state = state_of(sk);
 	if (!state)
 		return;
-	if ((target->flags & TARGET_TLS) && inside_tls(sk, state, direction, (__u64)ret))
+	if ((target->flags & TARGET_TLS) && inside_tls(sk, state, call, direction, (__u64)ret))
 		return;
 	if ((flags & MSG_TRUNC) && !many)
 		call->shape = CALL_OTHER;

@@ -54,12 +54,22 @@ static __always_inline bool socket_is_unix(struct sock *sk)
 	return BPF_CORE_READ(sk, __sk_common.skc_family) == AF_UNIX;
 }
 
+/* Did connect() choose the local port? Then its bucket's fastreuse is -1; whoever listens has bound, and
+ * what is accepted shares the listener's bucket. */
+static __always_inline bool tcp_has_connected(struct sock *sk)
+{
+	struct inet_bind_bucket *bucket = BPF_CORE_READ((struct inet_connection_sock *)sk, icsk_bind_hash);
+
+	return bucket && BPF_CORE_READ(bucket, fastreuse) < 0;
+}
+
 static __always_inline void describe_inet(struct sock *sk, struct event_socket *e)
 {
 	__u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
 	__be16 port = BPF_CORE_READ(sk, __sk_common.skc_dport);
 
 	e->local.family = e->remote.family = family;
+	e->side = tcp_has_connected(sk) ? 2 : 0;
 	e->local.port = BPF_CORE_READ(sk, __sk_common.skc_num);
 	e->remote.port = __builtin_bswap16(port);
 	if (family == AF_INET) {
@@ -121,6 +131,7 @@ static __always_inline bool tcp_is_fresh(struct sock *sk, int direction, __u32 l
 static __always_inline bool send_socket_event(struct sock *sk, struct socket_state *state, int direction, __u64 len)
 {
 	struct event_socket *e = bpf_ringbuf_reserve(&ring, sizeof(*e), 0);
+	struct target_value *target;
 
 	if (!e) {
 		count(COUNTER_ring_full);
@@ -130,6 +141,8 @@ static __always_inline bool send_socket_event(struct sock *sk, struct socket_sta
 	header_fill(&e->header, EVENT_SOCKET, sizeof(*e));
 	e->socket = state->inode;
 	e->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+	target = target_current();
+	e->tls = target && (target->flags & TARGET_TLS);
 	if (socket_is_unix(sk)) {
 		describe_unix(sk, e);
 	} else {
@@ -178,7 +191,7 @@ static __always_inline void read_thread_time(struct task_struct *task, struct ev
 }
 
 /* Every power of two, and each 64th: has user space decided about this socket? */
-static __always_inline void read_verdict(struct socket_state *state)
+static __always_inline void read_verdict(struct socket_state *state, bool plaintext)
 {
 	__u32 n = ++state->transfers;
 	struct verdict_value *v;
@@ -189,15 +202,25 @@ static __always_inline void read_verdict(struct socket_state *state)
 	v = bpf_map_lookup_elem(&verdicts, &inode);
 	if (!v)
 		return;
-	state->foreign = v->foreign;
+	state->foreign = plaintext ? v->plaintext_foreign : v->foreign;
 	state->head[EVENT_IN] = v->head_in;
 	state->head[EVENT_OUT] = v->head_out;
+}
+
+/* Where the reader is. The call that takes the last bytes of a closed flow takes its FIN with them. */
+static __always_inline __u32 tcp_read_position(struct sock *sk)
+{
+	struct tcp_sock *tp = (struct tcp_sock *)sk;
+	__u32 position = BPF_CORE_READ(tp, copied_seq);
+	bool fin = (BPF_CORE_READ(sk, sk_shutdown) & RCV_SHUTDOWN) && position == BPF_CORE_READ(tp, rcv_nxt);
+
+	return position - fin;
 }
 
 /* Bytes that left a TCP socket with no event (splice, another process): their number, told by the kernel. */
 static __always_inline __u64 tcp_missed(struct sock *sk, struct socket_state *state, __u64 len)
 {
-	__u32 now = BPF_CORE_READ((struct tcp_sock *)sk, copied_seq);
+	__u32 now = tcp_read_position(sk);
 	__u32 before = state->copied_seq;
 	__s32 missed = (__s32)(now - before - (__u32)len);
 
@@ -205,6 +228,43 @@ static __always_inline __u64 tcp_missed(struct sock *sk, struct socket_state *st
 	if (!state->bytes[EVENT_IN] || missed <= 0)
 		return 0;
 	return (__u64)missed;
+}
+
+/* Starts the event of s: all of it but seq and bytes. */
+static __always_inline void event_begin(struct scratch *s, const struct socket_state *state,
+					struct task_struct *task, int direction, __u64 len, __u16 flags)
+{
+	header_fill(&s->event.header, EVENT_DATA, 0);
+	s->event.socket = state->inode;
+	s->event.offset = state->bytes[direction & 1];
+	s->event.len = len;
+	s->event.unit = 0;
+	s->event.seq = 0;
+	s->event.head_len = 0;
+	s->event.tail_len = 0;
+	s->event.direction = (__u8)direction;
+	s->event.flags = flags;
+	s->event.pad[0] = s->event.pad[1] = s->event.pad[2] = 0;
+	read_thread_time(task, &s->event);
+}
+
+static __always_inline void event_send(struct scratch *s)
+{
+	__u32 copied = (__u32)s->event.head_len + s->event.tail_len;
+
+	asm volatile("" : "+r"(copied));
+	if (copied > EVENT_HEAD_MAX + EVENT_TAIL_MAX)
+		return;
+	s->event.header.size = (__u32)sizeof(s->event) + copied;
+	ring_send(&s->event, sizeof(s->event) + copied);
+}
+
+/* TCP sequence number of the first of the len bytes that just moved. */
+static __always_inline __u32 tcp_seq(struct sock *sk, int direction, __u64 len)
+{
+	struct tcp_sock *tp = (struct tcp_sock *)sk;
+
+	return (direction == EVENT_IN ? tcp_read_position(sk) : BPF_CORE_READ(tp, write_seq)) - (__u32)len;
 }
 
 /*
@@ -218,7 +278,6 @@ static __always_inline int transfer(struct sock *sk, struct socket_state *state,
 	struct scratch *s = bpf_map_lookup_elem(&scratches, &key);
 	bool is_unix = socket_is_unix(sk);
 	__u64 missed = 0;
-	__u32 copied;
 
 	if (!s)
 		return 0;
@@ -228,32 +287,18 @@ static __always_inline int transfer(struct sock *sk, struct socket_state *state,
 		count_add(COUNTER_spliced, missed);
 		state->bytes[EVENT_IN] += missed;
 	}
-	read_verdict(state);
+	read_verdict(state, false);
 	if (state->foreign) {
 		state->bytes[direction & 1] += len;
-		count(COUNTER_foreign);
+		if (state->foreign != VERDICT_CIPHERTEXT)
+			count(COUNTER_foreign);
 		return 0;
 	}
 	if (!state->described)
 		state->described = send_socket_event(sk, state, direction, len);
-	header_fill(&s->event.header, EVENT_DATA, 0);
-	s->event.socket = state->inode;
-	s->event.offset = state->bytes[direction & 1];
-	s->event.len = len;
-	s->event.unit = 0;
-	s->event.seq = 0;
-	s->event.head_len = 0;
-	s->event.tail_len = 0;
-	s->event.direction = (__u8)direction;
-	s->event.flags = flags;
-	s->event.pad[0] = s->event.pad[1] = s->event.pad[2] = 0;
-	read_thread_time(task, &s->event);
-	if (!is_unix) {
-		struct tcp_sock *tp = (struct tcp_sock *)sk;
-
-		s->event.seq = (direction == EVENT_IN ? BPF_CORE_READ(tp, copied_seq) :
-							BPF_CORE_READ(tp, write_seq)) - (__u32)len;
-	}
+	event_begin(s, state, task, direction, len, flags);
+	if (!is_unix)
+		s->event.seq = tcp_seq(sk, direction, len);
 	/* More than the socket can hold: the call slept until room was made. */
 	if (direction == EVENT_OUT && (__s64)len > (__s64)BPF_CORE_READ(sk, sk_sndbuf))
 		s->event.flags |= EVENT_LATE;
@@ -267,27 +312,36 @@ static __always_inline int transfer(struct sock *sk, struct socket_state *state,
 			head = direction == EVENT_IN ? config.head_in : config.head_out;
 		copy_call((__u64)direction << 32 | head, call->shape | index << 8, call->buffer, call->count, len);
 	}
-	copied = (__u32)s->event.head_len + s->event.tail_len;
-	asm volatile("" : "+r"(copied));
-	if (copied > EVENT_HEAD_MAX + EVENT_TAIL_MAX)
-		return 0;
-	s->event.header.size = (__u32)sizeof(s->event) + copied;
-	ring_send(&s->event, sizeof(s->event) + copied);
+	event_send(s);
 	return 0;
 }
 
 /* Inside a TLS library the socket carries ciphertext: remember which socket, send nothing. */
-static __always_inline bool inside_tls(struct sock *sk, struct socket_state *state, int direction, __u64 len)
+static __always_inline bool inside_tls(struct sock *sk, struct socket_state *state, const struct call *at,
+				       int direction, __u64 len)
 {
 	__u64 id = bpf_get_current_pid_tgid();
 	struct tls_call *call = bpf_map_lookup_elem(&tls_calls, &id);
 
 	if (!call)
 		return false;
+	if (at->stack > call->stack) { /* it ended without a return: longjmp, an exception */
+		bpf_map_delete_elem(&tls_calls, &id);
+		return false;
+	}
+	if (call->socket && call->socket != state->inode)
+		call->mixed = 1;
 	call->socket = state->inode;
+	if (!socket_is_unix(sk)) {
+		if (!call->seq[direction & 1])
+			call->seq[direction & 1] = tcp_seq(sk, direction, len);
+		if (direction == EVENT_IN)
+			tcp_missed(sk, state, len);
+	}
 	if (!state->described)
 		state->described = send_socket_event(sk, state, direction, len);
 	state->bytes[direction & 1] += len;
+	state->pid = id >> 32;
 	return true;
 }
 

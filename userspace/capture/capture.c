@@ -16,6 +16,7 @@
 #include "bpf/syscall.skel.h"
 #include "userspace/base/clock.h"
 #include "userspace/base/memory.h"
+#include "userspace/capture/attach.h"
 #include "userspace/capture/object.h"
 #include "userspace/capture/packet_capture.h"
 #include "userspace/capture/ring.h"
@@ -31,6 +32,7 @@ struct capture {
 	struct targets *targets;
 	struct socket_table *sockets;
 	struct packet_capture *packets; /* CAPTURE_PACKET only */
+	struct attach *attach;		/* NULL: no uprobes */
 	struct packet_losses final_packets;
 	struct connection_counters final; /* sums when the sockets have been freed */
 	struct socket_counters final_sockets;
@@ -118,6 +120,13 @@ static void note(struct capture *c, enum hook hook, int err)
 	hook_set(&c->hooks, hook, err ? HOOK_UNAVAILABLE : HOOK_AVAILABLE, reason);
 }
 
+static void load_uprobes(struct capture *c)
+{
+	struct config config = config_of(&c->options);
+
+	c->attach = attach_new(c->process->obj, &config, &c->hooks);
+}
+
 /* The hook of the mode, or in AUTO the first that works. */
 static int load_hooks(struct capture *c, struct error *error)
 {
@@ -161,9 +170,12 @@ static void on_process(struct capture *c, const struct event_process *e)
 
 	if (e->what == PROCESS_FORK) {
 		targets_forked(c->targets, e->header.pid, e->parent);
+		attach_add_child(c->attach, e->header.pid, mark.time_ns);
 	} else if (e->what == PROCESS_EXEC) {
 		targets_execed(c->targets, e->header.pid);
+		attach_add(c->attach, e->header.pid, mark.time_ns);
 	} else if (e->what == PROCESS_EXIT) {
+		attach_remove(c->attach, e->header.pid);
 		socket_table_process_gone(c->sockets, e->header.pid, &mark);
 		targets_exited(c->targets, e->header.pid, e->header.time_ns);
 		if (c->options.process_gone)
@@ -223,6 +235,8 @@ struct capture *capture_new(const struct capture_options *options, struct error 
 		note(c, HOOK_PROCESS, err);
 		error_set(err ? error : NULL, err, "cannot follow processes: %s", error_name(err));
 	}
+	if (!err && options->uprobes && c->mode != CAPTURE_PACKET)
+		load_uprobes(c);
 	if (!err)
 		return c;
 	capture_free(c);
@@ -248,6 +262,7 @@ void capture_free(struct capture *c)
 	if (!c)
 		return;
 	capture_finish(c);
+	attach_free(c->attach);
 	socket_bpf__destroy(c->socket);
 	syscall_bpf__destroy(c->syscall);
 	ring_free(c->ring);
@@ -272,6 +287,7 @@ int capture_add(struct capture *c, uint32_t pid, struct error *error)
 {
 	int err = targets_add(c->targets, pid, error);
 
+	attach_add_new(c->attach, c->targets, clock_now_ns());
 	return err || !c->packets ? err : packet_capture_add(c->packets, pid, error);
 }
 
@@ -285,6 +301,8 @@ void capture_drain(struct capture *c, bool last)
 	if (c->packets)
 		packet_capture_drain(c->packets);
 	ring_drain(c->ring, last);
+	if (!last)
+		attach_tick(c->attach, clock_now_ns());
 }
 
 void capture_tick(struct capture *c, uint64_t now_ns)
@@ -319,24 +337,6 @@ static uint64_t read_counter(struct capture *c, uint32_t which)
 	return sum;
 }
 
-/* Runs that the kernel skipped because the same program was running on that CPU. */
-static uint64_t recursion_misses(struct bpf_object *object)
-{
-	struct bpf_program *program;
-	uint64_t sum = 0;
-
-	if (!object)
-		return 0;
-	bpf_object__for_each_program(program, object) {
-		struct bpf_prog_info info = { 0 };
-		__u32 len = sizeof(info);
-
-		if (!bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &len))
-			sum += info.recursion_misses;
-	}
-	return sum;
-}
-
 static void add_loss(struct loss *out, size_t max, size_t *count, const char *name, uint64_t n)
 {
 	/* ring_full stands in every summary: its zero is a promise. */
@@ -362,6 +362,7 @@ size_t capture_losses(struct capture *c, struct loss *out, size_t max)
 	add_loss(out, max, &count, "events_missing", s->gaps);
 	add_loss(out, max, &count, "sockets_refused", s->refused);
 	add_loss(out, max, &count, "connections_foreign", s->foreign);
+	add_loss(out, max, &count, "connections_tls", s->tls);
 	add_loss(out, max, &count, "responses_without_request", sum.orphan_responses);
 	add_loss(out, max, &count, "exchanges_doubtful", sum.discarded);
 	add_loss(out, max, &count, "decoder_lost_place", sum.resyncs);
@@ -371,8 +372,10 @@ size_t capture_losses(struct capture *c, struct loss *out, size_t max)
 	add_loss(out, max, &count, "packet_connections_untracked", c->final_packets.untracked);
 	add_loss(out, max, &count, "packet_gap_bytes", c->final_packets.gap_bytes);
 	add_loss(out, max, &count, "hook_recursion",
-		 recursion_misses(c->process->obj) + recursion_misses(c->socket ? c->socket->obj : NULL) +
-			 recursion_misses(c->syscall ? c->syscall->obj : NULL));
+		 object_recursion_misses(c->process->obj) +
+			 object_recursion_misses(c->socket ? c->socket->obj : NULL) +
+			 object_recursion_misses(c->syscall ? c->syscall->obj : NULL) +
+			 attach_misses(c->attach));
 	return count;
 }
 
@@ -395,7 +398,11 @@ void capture_probe(struct hook_table *table)
 		note(&c, HOOK_SYSCALL, load_syscall(&c));
 		hook_set(&c.hooks, HOOK_TCP_STATE,
 			 c.socket || c.syscall ? HOOK_AVAILABLE : HOOK_UNAVAILABLE, "");
+		load_uprobes(&c);
+		if (hook_available(&c.hooks, HOOK_TLS))
+			note(&c, HOOK_TLS, attach_probe(c.attach));
 	}
+	attach_free(c.attach);
 	socket_bpf__destroy(c.socket);
 	syscall_bpf__destroy(c.syscall);
 	process_bpf__destroy(c.process);

@@ -88,6 +88,23 @@ int object_check_kernel(struct error *error)
 	return 0;
 }
 
+uint64_t object_recursion_misses(struct bpf_object *object)
+{
+	struct bpf_program *program;
+	uint64_t sum = 0;
+
+	if (!object)
+		return 0;
+	bpf_object__for_each_program(program, object) {
+		struct bpf_prog_info info = { 0 };
+		__u32 len = sizeof(info);
+
+		if (!bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &len))
+			sum += info.recursion_misses;
+	}
+	return sum;
+}
+
 bool object_has_tracepoint(const char *name)
 {
 	struct btf *btf = btf__load_vmlinux_btf();

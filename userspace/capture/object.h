@@ -25,6 +25,9 @@ const char *object_last_log(void);
 /* Why the kernel cannot do this at all (no BTF, no privilege), as one sentence with its fix; 0 if it can. */
 int object_check_kernel(struct error *error);
 
+/* Runs that the kernel skipped because the same program was running on that CPU. NULL is fine. */
+uint64_t object_recursion_misses(struct bpf_object *object);
+
 /* Whether the kernel has a tracepoint of this name for tp_btf programs. */
 bool object_has_tracepoint(const char *name);
 

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Inside OpenSSL and BoringSSL: the plaintext of SSL_read and SSL_write, with the socket that the call's own
+ * I/O used (bpf/transfer.bpf.h, inside_tls). Probes stand at a function's entry and at each of its return
+ * instructions; a uretprobe would rewrite the return address, which programs that switch stacks do not
+ * survive.
+ *
+ *   SSL_write(session, buffer, len)        entry: tls_calls[thread] = what it was called with
+ *     send(fd, ciphertext)                 socket hook: notes the socket there, sends no event
+ *   ret                                    the plaintext becomes an event of that socket
+ *
+ * The stack pointer is the same at entry and at return, which tells a call from one nested in it.
+ */
+#include "bpf/transfer.bpf.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+struct session_key {
+	__u64 session; /* address of the SSL object */
+	__u32 pid;
+	__u32 pad;
+};
+
+/* The socket last seen with a session, and what is kept per socket, here for the plaintext's bytes. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct session_key);
+	__type(value, struct socket_state);
+} sessions SEC(".maps");
+
+static __always_inline struct target_value *target_with_tls(void)
+{
+	struct target_value *target = target_current();
+
+	if (target && !(target->flags & TARGET_TLS))
+		target->flags |= TARGET_TLS;
+	return target;
+}
+
+static __always_inline int enter(struct pt_regs *ctx, __u64 len, __u64 len_address)
+{
+	__u64 id = bpf_get_current_pid_tgid(), stack = PT_REGS_SP(ctx);
+	struct tls_call *outer, call = {
+		.session = PT_REGS_PARM1(ctx),
+		.buffer = PT_REGS_PARM2(ctx),
+		.len = len,
+		.len_address = len_address,
+		.stack = stack,
+	};
+
+	if (!target_with_tls())
+		return 0;
+	/* TLS inside TLS (a proxy), or one form that calls another: the outer call has the plaintext. */
+	outer = bpf_map_lookup_elem(&tls_calls, &id);
+	if (outer && outer->stack > stack)
+		return 0;
+	if (bpf_map_update_elem(&tls_calls, &id, &call, BPF_ANY))
+		count(COUNTER_state_full);
+	return 0;
+}
+
+/* Bytes that the call moved, by what it returned. */
+static __always_inline __u64 bytes_moved(const struct tls_call *call, int ret)
+{
+	__u64 moved = 0;
+
+	if (ret <= 0)
+		return 0;
+	if (!call->len_address)
+		moved = (__u64)ret;
+	else if (bpf_probe_read_user(&moved, sizeof(moved), (void *)call->len_address))
+		count(COUNTER_fault);
+	return moved > call->len ? 0 : moved;
+}
+
+/* What is kept of the call's session, when the socket is known; adds to *flags. */
+static __always_inline struct socket_state *session_of(const struct tls_call *call, __u16 *flags)
+{
+	struct session_key key = { .session = call->session, .pid = bpf_get_current_pid_tgid() >> 32 };
+	struct socket_state *state = bpf_map_lookup_elem(&sessions, &key);
+	struct socket_state first = { .inode = call->socket };
+
+	if (!call->socket || call->mixed) {
+		/* The bytes had been read ahead, or go through memory: never seen with a socket. */
+		if (!state)
+			count(COUNTER_tls_no_socket);
+		*flags |= EVENT_SOCKET_GUESSED;
+		return state;
+	}
+	if (state && state->inode == call->socket)
+		return state;
+	if (bpf_map_update_elem(&sessions, &key, &first, BPF_ANY))
+		count(COUNTER_state_full);
+	return bpf_map_lookup_elem(&sessions, &key);
+}
+
+/* Since v6.0 a uprobe's program can be preempted by another on the same processor. */
+static __always_inline struct scratch *scratch_take(__u32 *which)
+{
+	for (__u32 i = SCRATCH_TLS; i < SCRATCHES; i++) {
+		struct scratch *s;
+
+		*which = i;
+		s = bpf_map_lookup_elem(&scratches, which);
+		if (s && !__sync_lock_test_and_set(&s->busy, 1))
+			return s;
+	}
+	count(COUNTER_tls_busy);
+	return NULL;
+}
+
+static __always_inline void send_plaintext(const struct tls_call *call, int direction, __u64 len)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	__u16 flags = EVENT_PLAINTEXT;
+	struct socket_state *state = session_of(call, &flags);
+	struct scratch *s;
+	__u32 which, head;
+
+	if (!state)
+		return;
+	read_verdict(state, true);
+	if (state->foreign) {
+		state->bytes[direction] += len;
+		count(COUNTER_foreign);
+		return;
+	}
+	s = scratch_take(&which);
+	if (!s)
+		return;
+	head = state->head[direction];
+	if (!head)
+		head = direction == EVENT_IN ? config.head_in : config.head_out;
+	event_begin(s, state, task, direction, len, flags);
+	/* Of the ciphertext, but the same number at both ends: their spans can be joined by it. */
+	s->event.seq = call->seq[direction];
+	state->bytes[direction] += len;
+	copy_call((__u64)which << 32 | head, CALL_PLAIN, call->buffer, len, len);
+	event_send(s);
+	__sync_lock_test_and_set(&s->busy, 0);
+}
+
+static __always_inline int leave(struct pt_regs *ctx, int direction)
+{
+	__u64 id = bpf_get_current_pid_tgid(), stack = PT_REGS_SP(ctx), len;
+	struct tls_call *found, call;
+
+	if (!target_with_tls())
+		return 0;
+	found = bpf_map_lookup_elem(&tls_calls, &id);
+	if (found && found->stack > stack) /* the return of a nested call */
+		return 0;
+	if (!found || found->stack < stack) {
+		bpf_map_delete_elem(&tls_calls, &id);
+		count(COUNTER_tls_unmatched);
+		return 0;
+	}
+	call = *found;
+	bpf_map_delete_elem(&tls_calls, &id);
+	len = bytes_moved(&call, (int)PT_REGS_RC(ctx));
+	if (len)
+		send_plaintext(&call, direction, len);
+	return 0;
+}
+
+/* int SSL_read(SSL *, void *, int), int SSL_write(SSL *, const void *, int) */
+SEC("uprobe")
+int on_call(struct pt_regs *ctx)
+{
+	return enter(ctx, (__u32)PT_REGS_PARM3(ctx), 0);
+}
+
+/* int SSL_read_ex(SSL *, void *, size_t, size_t *), int SSL_write_ex(the same) */
+SEC("uprobe")
+int on_call_ex(struct pt_regs *ctx)
+{
+	return enter(ctx, PT_REGS_PARM3(ctx), PT_REGS_PARM4(ctx));
+}
+
+SEC("uprobe")
+int on_read_return(struct pt_regs *ctx)
+{
+	return leave(ctx, EVENT_IN);
+}
+
+SEC("uprobe")
+int on_write_return(struct pt_regs *ctx)
+{
+	return leave(ctx, EVENT_OUT);
+}
+
+/* SSL *SSL_new(SSL_CTX *): before the first byte of a new connection, so that its plaintext is known to be
+ * seen from its start. */
+SEC("uprobe")
+int on_new(struct pt_regs *ctx)
+{
+	target_with_tls();
+	return 0;
+}
+
+/* void SSL_free(SSL *): the address may be used again, for another socket. */
+SEC("uprobe")
+int on_free(struct pt_regs *ctx)
+{
+	struct session_key key = {
+		.session = PT_REGS_PARM1(ctx),
+		.pid = bpf_get_current_pid_tgid() >> 32,
+	};
+
+	if (target_with_tls())
+		bpf_map_delete_elem(&sessions, &key);
+	return 0;
+}

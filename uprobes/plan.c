@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* See target.h. */
+#include <errno.h>
+#include <stdio.h>
+
+#include "uprobes/target.h"
+#include "userspace/base/instruction.h"
+#include "userspace/base/memory.h"
+
+#define FUNCTION_LEN_MAX (64u << 10)
+
+static int refuse(struct uprobe_plan *plan, const char *function, const char *reason)
+{
+	if (!plan->refused[0])
+		snprintf(plan->refused, sizeof(plan->refused), "%s: %s", function, reason);
+	return -ENOTSUP;
+}
+
+static int find_returns(struct uprobe_plan *plan, const struct elf *elf, const char *function, uint64_t offset,
+			uint64_t len, struct instruction_returns *returns)
+{
+	const char *reason = NULL;
+	uint8_t *code;
+	int err;
+
+	if (len > FUNCTION_LEN_MAX)
+		return refuse(plan, function, "too long");
+	code = memory_new(len);
+	if (!code)
+		return -ENOMEM;
+	err = elf_read(elf, offset, code, len);
+	if (!err)
+		err = instruction_find_returns(elf->machine, bytes_of(code, len), returns, &reason);
+	memory_free(code);
+	return reason ? refuse(plan, function, reason) : err;
+}
+
+static void add(struct uprobe_plan *plan, const char *program, uint64_t offset)
+{
+	plan->sites[plan->count++] = (struct uprobe_site){ program, offset };
+}
+
+int uprobe_plan_function(struct uprobe_plan *plan, const struct elf *elf, const char *function,
+			 const char *at_entry, const char *at_return)
+{
+	struct instruction_returns returns = { 0 };
+	struct elf_function f;
+	uint64_t offset;
+	int err = 0;
+
+	if (!elf_find(elf, function, &f))
+		return -ENOENT;
+	if (!elf_offset(elf, f.address, f.len, &offset))
+		return refuse(plan, function, "its code is not in the file");
+	if (at_return)
+		err = find_returns(plan, elf, function, offset, f.len, &returns);
+	if (err)
+		return err;
+	if (returns.count + 1 > UPROBE_SITES_MAX - plan->count)
+		return refuse(plan, function, "too many probes");
+	for (size_t i = 0; i < returns.count; i++)
+		add(plan, at_return, offset + returns.at[i]);
+	if (at_entry)
+		add(plan, at_entry, offset);
+	return 0;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SPANTAP_BASE_ELF_H
+#define SPANTAP_BASE_ELF_H
+
+/*
+ * What uprobes need of an ELF file (64 bits, little endian): functions by name, and where in the file
+ * their code is. The file belongs to somebody who may lie in it, or truncate it while it is read: it is
+ * read with pread, never mapped.
+ */
+
+#include "userspace/base/bytes.h"
+
+#define ELF_SEGMENTS_MAX 16 /* executable ones; real files have one, rarely two */
+
+struct elf_symbols {
+	uint8_t *entries, *names;
+	size_t entries_len, names_len;
+};
+
+struct elf_segment {
+	uint64_t address, offset, len;
+};
+
+struct elf {
+	int fd; /* the caller's */
+	uint64_t size;
+	uint64_t start;	  /* address of its first instruction */
+	uint32_t machine; /* EM_X86_64, EM_AARCH64, ... */
+	size_t segment_count;
+	struct elf_segment segments[ELF_SEGMENTS_MAX];
+	struct elf_symbols tables[2]; /* .dynsym, .symtab */
+};
+
+struct elf_function {
+	uint64_t address, len;
+};
+
+/*
+ * Reads the headers and symbol tables of fd, which must stay open until elf_release. 0; -ENOEXEC for what
+ * is no ELF file of this kind, -EFBIG for tables of a size that no program has, -ENOMEM, or an error of
+ * reading. Release it in any case.
+ */
+int elf_init(struct elf *e, int fd);
+void elf_release(struct elf *e);
+
+/* A function that this file defines, exported or not. */
+bool elf_find(const struct elf *e, const char *name, struct elf_function *out);
+
+/* Offset in the file of len bytes of code at address; false when the file does not hold them. */
+bool elf_offset(const struct elf *e, uint64_t address, uint64_t len, uint64_t *out);
+
+/* Reads len bytes at offset. 0, -ENOEXEC when the file is shorter, or an error of reading. */
+int elf_read(const struct elf *e, uint64_t offset, void *out, size_t len);
+
+#endif

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * See mapping.h. proc_pid_maps(5):
+ *
+ *   7f2c5e035000-7f2c5e090000 r-xp 0001f000 fe:00 1315107                    /usr/lib/libssl.so.3
+ *   addresses                 what offset   device inode                     path
+ */
+#include "userspace/capture/mapping.h"
+
+/* A hexadecimal number that `end` follows; *line goes behind both. */
+static bool take_hex(struct bytes *line, uint8_t end, uint64_t *out)
+{
+	uint64_t n = 0;
+	size_t i;
+
+	for (i = 0; i < line->len && i < 16; i++) {
+		uint8_t c = bytes_lower(line->data[i]);
+
+		if (c >= '0' && c <= '9')
+			n = n << 4 | (uint64_t)(c - '0');
+		else if (c >= 'a' && c <= 'f')
+			n = n << 4 | (uint64_t)(c - 'a' + 10);
+		else
+			break;
+	}
+	if (!i || i == line->len || line->data[i] != end)
+		return false;
+	*line = bytes_from(*line, i + 1);
+	*out = n;
+	return true;
+}
+
+static bool parse(struct bytes line, struct mapping *m)
+{
+	uint64_t offset, major, minor;
+	size_t end;
+
+	if (!take_hex(&line, '-', &m->start) || !take_hex(&line, ' ', &m->end) || line.len < 5 ||
+	    line.data[4] != ' ')
+		return false;
+	m->executable = line.data[2] == 'x';
+	line = bytes_from(line, 5);
+	if (!take_hex(&line, ' ', &offset) || !take_hex(&line, ':', &major) || !take_hex(&line, ' ', &minor))
+		return false;
+	m->major = (uint32_t)major;
+	m->minor = (uint32_t)minor;
+	end = bytes_find(line, ' ', 0);
+	if (!bytes_number(bytes_part(line, 0, end), &m->inode))
+		return false;
+	m->path = bytes_trim(bytes_from(line, end));
+	return true;
+}
+
+bool mapping_next(struct bytes *text, struct mapping *out)
+{
+	while (text->len) {
+		size_t end = bytes_find(*text, '\n', 0);
+		struct bytes line = bytes_part(*text, 0, end);
+		bool whole = end < text->len;
+
+		*text = bytes_from(*text, end + 1);
+		*out = (struct mapping){ 0 };
+		if (whole && parse(line, out))
+			return true;
+	}
+	return false;
+}
