@@ -85,7 +85,7 @@ static void foreign(struct connection *c)
 	if (c->protocol)
 		pairing_give_up(&c->pairing, &c->half[TO_CLIENT].stream.last, INCOMPLETE_GAP, false);
 	for (int i = 0; i < 2; i++) {
-		buf_release(&c->half[i].stream.pending);
+		stream_release(&c->half[i].stream);
 		c->half[i].exchange = NULL;
 	}
 }
@@ -311,7 +311,7 @@ enum rest {
 static void skip_pending(struct connection *c, struct half *h)
 {
 	struct stream *s = &h->stream;
-	uint64_t len = h->skip < s->pending.len ? h->skip : s->pending.len;
+	uint64_t len = h->skip < stream_len(s) ? h->skip : stream_len(s);
 	struct mark last;
 
 	if (!len)
@@ -366,13 +366,13 @@ static void pump(struct connection *c, enum flow flow, enum rest rest, bool fres
 		struct decode d;
 
 		skip_pending(c, h);
-		if (h->skip || (!s->pending.len && !s->ended))
+		if (h->skip || (!stream_len(s) && !s->ended))
 			return;
-		if (s->lost && (!s->pending.len || !resync(c, flow, fresh))) {
+		if (s->lost && (!stream_len(s) || !resync(c, flow, fresh))) {
 			end_while_lost(c, flow);
 			return;
 		}
-		in = (struct input){ stream_bytes(s), rest || s->pending.len >= STREAM_PENDING_MAX, s->ended };
+		in = (struct input){ stream_bytes(s), rest || stream_len(s) >= STREAM_PENDING_MAX, s->ended };
 		d = c->protocol->decode(c->state, flow, &in, &m);
 		if (d.status == DECODE_FOREIGN) {
 			foreign(c);
@@ -441,7 +441,7 @@ static void undecided(struct connection *c, enum direction dir, struct bytes byt
 		      const struct mark *mark)
 {
 	struct half *h = &c->half[dir];
-	size_t before = h->stream.pending.len;
+	size_t before = stream_len(&h->stream);
 	struct stream *other;
 	struct detection d;
 
@@ -467,7 +467,7 @@ static void undecided(struct connection *c, enum direction dir, struct bytes byt
 		decide(c, d);
 		/* The other flow's bytes came before these; they were not what told the protocol. */
 		other = &c->half[!flow_of(c, dir)].stream;
-		if (c->pairing.tentative && other->pending.len)
+		if (c->pairing.tentative && stream_len(other))
 			other->lost = true;
 		pump(c, !flow_of(c, dir), REST_COMES, true);
 		pump(c, flow_of(c, dir), REST_COMES, true);
@@ -518,7 +518,7 @@ static void missing(struct connection *c, enum direction dir, uint64_t len, cons
 	if (c->verdict == VERDICT_UNDECIDED) {
 		/* Nothing is known yet: start over behind the gap, where a transfer begins. */
 		h = &c->half[dir];
-		stream_advance(&h->stream, h->stream.pending.len + len);
+		stream_advance(&h->stream, stream_len(&h->stream) + len);
 		h->stream.lost = true;
 		c->pairing.tentative = true;
 		return;
@@ -528,9 +528,9 @@ static void missing(struct connection *c, enum direction dir, uint64_t len, cons
 	pump(c, flow, uncopied ? REST_UNCOPIED : REST_MISSING, false);
 	if (c->verdict != VERDICT_DECODED)
 		return;
-	if (h->stream.pending.len) {
+	if (stream_len(&h->stream)) {
 		lose(c, flow, uncopied);
-		drop_bytes(c, h, h->stream.pending.len);
+		drop_bytes(c, h, stream_len(&h->stream));
 	}
 	stream_note(&h->stream, h->stream.at + len, mark);
 	part = h->skip < len ? h->skip : len;

@@ -11,6 +11,7 @@ void stream_init(struct stream *s)
 void stream_release(struct stream *s)
 {
 	buf_release(&s->pending);
+	s->front = 0;
 }
 
 /* Chunks wholly before `at` are of no use; the newest one stays so that there is always an answer. */
@@ -38,7 +39,12 @@ void stream_note(struct stream *s, uint64_t end, const struct mark *mark)
 
 size_t stream_add(struct stream *s, struct bytes bytes, const struct mark *mark)
 {
-	size_t fits = buf_add_some(&s->pending, bytes);
+	size_t fits;
+
+	/* Moved once per transfer, not once per message: a transfer can hold thousands. */
+	buf_drop(&s->pending, s->front);
+	s->front = 0;
+	fits = buf_add_some(&s->pending, bytes);
 
 	if (fits)
 		stream_note(s, stream_end(s), mark);
@@ -47,9 +53,9 @@ size_t stream_add(struct stream *s, struct bytes bytes, const struct mark *mark)
 
 void stream_advance(struct stream *s, uint64_t len)
 {
-	size_t kept = len < s->pending.len ? (size_t)len : s->pending.len;
+	size_t left = stream_len(s);
 
-	buf_drop(&s->pending, kept);
+	s->front += len < left ? (size_t)len : left;
 	s->at += len;
 }
 

@@ -20,7 +20,8 @@ struct chunk {
 };
 
 struct stream {
-	struct buf pending;	/* bytes from position `at` on */
+	struct buf pending;	/* its first `front` bytes are done with; then those from position `at` on */
+	size_t front;
 	uint64_t at;
 	struct chunk chunks[STREAM_CHUNKS]; /* by position; those that end at or before `at` are gone */
 	uint32_t chunk_count;
@@ -46,12 +47,17 @@ void stream_note(struct stream *s, uint64_t end, const struct mark *mark);
 
 static inline struct bytes stream_bytes(const struct stream *s)
 {
-	return buf_bytes(&s->pending);
+	return bytes_from(buf_bytes(&s->pending), s->front);
+}
+
+static inline size_t stream_len(const struct stream *s)
+{
+	return s->pending.len - s->front;
 }
 
 static inline uint64_t stream_end(const struct stream *s)
 {
-	return s->at + s->pending.len;
+	return s->at + stream_len(s);
 }
 
 #endif
