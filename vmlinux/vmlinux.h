@@ -226,6 +226,14 @@ struct tcp_sock {
 	u64 bytes_acked;
 };
 
+struct inet_bind_bucket {
+	signed char fastreuse;
+};
+
+struct inet_connection_sock {
+	struct inet_bind_bucket *icsk_bind_hash;
+};
+
 struct sockaddr_un {
 	u16 sun_family;
 	char sun_path[108];

@@ -5,13 +5,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "userspace/base/clock.h"
 #include "userspace/base/memory.h"
+#include "userspace/capture/proc_tcp.h"
 
 #define SPACES_MAX 4096
-#define REFRESH_NS NS_PER_SECOND
-#define FIRST_EPHEMERAL 32768 /* Linux's default ip_local_port_range: ports from here on rarely listen */
+#define REFRESH_NS (100 * NS_PER_MS)
 
 struct space {
 	uint64_t read_ns;
@@ -33,12 +34,12 @@ void listening_release(struct listening *l)
 	map_release(&l->spaces);
 }
 
-static void read_table(struct space *s, uint32_t pid, const char *name)
+static void read_table(struct space *s, const char *process, const char *name)
 {
 	char path[64], line[512];
 	FILE *f;
 
-	snprintf(path, sizeof(path), "/proc/%u/net/%s", pid, name);
+	snprintf(path, sizeof(path), "/proc/%s/net/%s", process, name);
 	f = fopen(path, "re");
 	if (!f)
 		return;
@@ -57,15 +58,24 @@ static void read_table(struct space *s, uint32_t pid, const char *name)
 	fclose(f);
 }
 
-static void refresh(struct space *s, uint32_t pid, uint64_t now_ns)
+/* Who served one connection may be gone by now; then our own table tells, if it is of the same namespace. */
+static void refresh(struct space *s, uint64_t netns, uint32_t pid)
 {
-	s->read_ns = now_ns;
+	char process[16];
+
+	snprintf(process, sizeof(process), "%u", pid);
+	if (proc_tcp_netns(pid) != netns) {
+		if (proc_tcp_netns((uint32_t)getpid()) != netns)
+			return;
+		snprintf(process, sizeof(process), "self");
+	}
+	s->read_ns = clock_now_ns();
 	memset(s->ports, 0, sizeof(s->ports));
-	read_table(s, pid, "tcp");
-	read_table(s, pid, "tcp6");
+	read_table(s, process, "tcp");
+	read_table(s, process, "tcp6");
 }
 
-bool listening_has(struct listening *l, uint64_t netns, uint32_t pid, uint16_t port, uint64_t now_ns)
+bool listening_has(struct listening *l, uint64_t netns, uint32_t pid, uint16_t port, uint64_t at_ns)
 {
 	struct space *s = map_find(&l->spaces, &netns);
 
@@ -75,10 +85,9 @@ bool listening_has(struct listening *l, uint64_t netns, uint32_t pid, uint16_t p
 			memory_free(s);
 			return false;
 		}
-		refresh(s, pid, now_ns);
-	} else if (!(s->ports[port / 8] & 1u << port % 8) && port < FIRST_EPHEMERAL &&
-		   now_ns > s->read_ns + REFRESH_NS) {
-		refresh(s, pid, now_ns);
 	}
+	if (!(s->ports[port / 8] & 1u << port % 8) && at_ns > s->read_ns &&
+	    clock_now_ns() > s->read_ns + REFRESH_NS)
+		refresh(s, netns, pid);
 	return s->ports[port / 8] & 1u << port % 8;
 }

@@ -16,8 +16,8 @@ struct listening {
 void listening_init(struct listening *l);
 void listening_release(struct listening *l);
 
-/* True when `port` is listened on in the namespace of pid (its inode number: netns). Reads /proc/PID/net
- * when the namespace is new, and at most once a second for a port that it does not know. */
-bool listening_has(struct listening *l, uint64_t netns, uint32_t pid, uint16_t port, uint64_t now_ns);
+/* True when `port` is listened on in the namespace of pid (its inode number: netns). Reads /proc/PID/net again
+ * for a port that it does not know, when what it knows is older than at_ns; 0: what it knows will do. */
+bool listening_has(struct listening *l, uint64_t netns, uint32_t pid, uint16_t port, uint64_t at_ns);
 
 #endif
