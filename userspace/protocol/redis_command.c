@@ -97,6 +97,8 @@ static int compare(const void *key, const void *element)
 
 		if (c >= 'a' && c <= 'z')
 			c = (uint8_t)(c - 32);
+		if (!other[i]) /* also where the input has a NUL */
+			return 1;
 		if (c != (uint8_t)other[i])
 			return c < (uint8_t)other[i] ? -1 : 1;
 	}
