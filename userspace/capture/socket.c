@@ -8,17 +8,23 @@
 #include "bpf/config.h"
 #include "userspace/base/clock.h"
 #include "userspace/base/memory.h"
+#include "userspace/base/procfs.h"
 #include "userspace/capture/listening.h"
 
 #define UNIX_IDLE_NS (60 * NS_PER_SECOND)
+#define UNIX_LOOK_NS (300 * NS_PER_MS)
 
 struct socket {
 	struct socket_info info;
 	struct connection *raw, *plaintext;
 	enum side side;
 	bool midway;
+	bool probed;	 /* plaintext is seen from its first byte, if the socket is */
+	bool ciphertext; /* TLS records were seen */
+	bool judged;	 /* the kernel has a verdict */
 	uint64_t position[2][2]; /* next expected offset: [plaintext][direction] */
 	uint64_t last_ns;
+	uint64_t looked_ns; /* UNIX: when /proc was asked last */
 	enum verdict told; /* what the kernel knows */
 	uint32_t copy;	   /* 0: the normal limits */
 	uint64_t resyncs;  /* seen so far */
@@ -66,7 +72,7 @@ static void socket_free(struct socket_table *t, struct socket *s, const struct m
 	add_counters(&t->counters.closed, s->plaintext);
 	connection_free(s->plaintext, mark);
 	connection_free(s->raw, mark);
-	if (s->told != VERDICT_UNDECIDED && t->options.verdicts_fd >= 0)
+	if (s->judged)
 		bpf_map_delete_elem(t->options.verdicts_fd, &s->info.id);
 	memory_free(s);
 }
@@ -107,6 +113,14 @@ struct socket *socket_table_open(struct socket_table *t, const struct socket_inf
 	return s;
 }
 
+/* What turns to TLS after some words goes on as what it was. A proxy's tunnel can become anything. */
+static const struct protocol *protocol_within(const struct socket *s)
+{
+	const struct protocol *p = s->raw ? connection_protocol(s->raw) : NULL;
+
+	return p && p->id != PROTOCOL_HTTP1 ? p : NULL;
+}
+
 static struct connection **connection_of(struct socket_table *t, struct socket *s, bool plaintext)
 {
 	struct connection **slot = plaintext ? &s->plaintext : &s->raw;
@@ -114,11 +128,14 @@ static struct connection **connection_of(struct socket_table *t, struct socket *
 		.observer = t->options.observer,
 		.context = &s->info,
 		.side = s->side,
-		.midway = s->midway,
+		.midway = s->midway || (plaintext && !s->probed),
+		.tls = plaintext,
 		.only = t->options.only,
 		.peer_port = s->side == SIDE_SERVER ? s->info.local.port : s->info.remote.port,
 	};
 
+	if (plaintext && !options.only)
+		options.only = protocol_within(s);
 	if (!*slot)
 		*slot = connection_new(&options);
 	return slot;
@@ -129,11 +146,17 @@ static struct connection **connection_of(struct socket_table *t, struct socket *
 static void set_verdict(struct socket_table *t, struct socket *s, const struct connection *c)
 {
 	const struct protocol *p = connection_protocol(c);
-	struct verdict_value v = { .foreign = connection_verdict(c) == VERDICT_FOREIGN };
+	bool server = connection_side(c) == SIDE_SERVER, foreign = connection_verdict(c) == VERDICT_FOREIGN;
 	uint32_t request = t->options.copy_request, response = t->options.copy_response;
-	bool server = connection_side(c) == SIDE_SERVER;
+	struct verdict_value v = { 0 };
 
 	s->told = connection_verdict(c);
+	if (c == s->plaintext) {
+		v.foreign = VERDICT_CIPHERTEXT;
+		v.plaintext_foreign = foreign ? VERDICT_UNWANTED : VERDICT_WANTED;
+	} else {
+		v.foreign = foreign || s->ciphertext ? VERDICT_UNWANTED : VERDICT_WANTED;
+	}
 	if (p && p->copy[TO_SERVER] > request)
 		request = p->copy[TO_SERVER];
 	if (p && p->copy[TO_CLIENT] > response)
@@ -142,14 +165,16 @@ static void set_verdict(struct socket_table *t, struct socket *s, const struct c
 		request = response = s->copy;
 	v.head_in = server ? request : response;
 	v.head_out = server ? response : request;
-	if (t->options.verdicts_fd >= 0)
-		bpf_map_update_elem(t->options.verdicts_fd, &s->info.id, &v, BPF_ANY);
+	if (t->options.verdicts_fd < 0)
+		return;
+	bpf_map_update_elem(t->options.verdicts_fd, &s->info.id, &v, BPF_ANY);
+	s->judged = true;
 }
 
 /* A decoder that loses its place for want of bytes gets more of them on this connection. */
 static void follow_verdict(struct socket_table *t, struct socket *s)
 {
-	const struct connection *c = s->raw;
+	const struct connection *c = s->plaintext ? s->plaintext : s->raw;
 	const struct connection_counters *n;
 
 	if (!c)
@@ -168,6 +193,38 @@ static void follow_verdict(struct socket_table *t, struct socket *s)
 	s->resyncs = n->resyncs + n->short_copies;
 }
 
+/* A TLS record's head (RFC 8446, section 5.1): type, version 3.x, at most 2^14 + 2048 bytes. */
+static bool is_tls_record(struct bytes b)
+{
+	return b.len >= 5 && b.data[0] >= 20 && b.data[0] <= 23 && b.data[1] == 3 && b.data[2] <= 4 &&
+	       (b.data[3] << 8 | b.data[4]) <= (1 << 14) + 2048;
+}
+
+/* Ciphertext is no business of decoders; its plaintext comes on its own, or never. */
+static bool is_ciphertext(struct socket_table *t, struct socket *s, const struct connection *c,
+			  struct bytes head)
+{
+	if (s->plaintext)
+		return true;
+	if (!s->ciphertext && connection_verdict(c) == VERDICT_UNDECIDED && is_tls_record(head)) {
+		s->ciphertext = true;
+		t->counters.foreign++;
+		t->counters.tls++;
+		set_verdict(t, s, c);
+	}
+	return s->ciphertext;
+}
+
+/* The first bytes of what TLS carries. */
+static void begin_plaintext(struct socket_table *t, struct socket *s, const struct connection *c)
+{
+	if (s->ciphertext || s->told == VERDICT_FOREIGN)
+		t->counters.foreign--;
+	t->counters.tls -= s->ciphertext;
+	s->resyncs = 0;
+	set_verdict(t, s, c);
+}
+
 /* ---- events --------------------------------------------------------------------------------- */
 
 static struct mark mark_of(const struct event_data *e)
@@ -184,6 +241,16 @@ static struct mark mark_of(const struct event_data *e)
 	};
 }
 
+/* The kernel knows whose port connect() has chosen. Another was bound: to listen, nearly always. */
+static enum side inet_side(struct socket_table *t, const struct event_socket *e)
+{
+	uint64_t at_ns = e->side == SIDE_CLIENT ? 0 : e->header.time_ns;
+
+	if (listening_has(&t->listening, e->netns, e->header.pid, e->local.port, at_ns))
+		return SIDE_SERVER;
+	return (enum side)e->side;
+}
+
 static void on_socket(struct socket_table *t, const struct event_socket *e)
 {
 	struct socket_info info = {
@@ -195,6 +262,7 @@ static void on_socket(struct socket_table *t, const struct event_socket *e)
 		.remote = e->remote,
 	};
 	enum side side = (enum side)e->side;
+	struct socket *s;
 
 	if (e->path_len && e->path_len <= EVENT_PATH_MAX) {
 		memcpy(info.path, e->path, e->path_len);
@@ -202,9 +270,10 @@ static void on_socket(struct socket_table *t, const struct event_socket *e)
 			info.path[0] = '@';
 	}
 	if (e->local.family != AF_UNIX)
-		side = listening_has(&t->listening, e->netns, e->header.pid, e->local.port,
-				     e->header.time_ns) ? SIDE_SERVER : SIDE_CLIENT;
-	socket_table_open(t, &info, side, !e->fresh);
+		side = inet_side(t, e);
+	s = socket_table_open(t, &info, side, !e->fresh);
+	if (s)
+		s->probed = e->tls;
 }
 
 static struct socket *socket_of(struct socket_table *t, uint64_t id, uint32_t pid)
@@ -224,6 +293,7 @@ static void on_data(struct socket_table *t, const struct event_data *e)
 	struct socket *s = socket_of(t, e->socket, e->header.pid);
 	uint64_t middle = e->len - e->head_len - e->tail_len;
 	struct mark mark = mark_of(e);
+	bool first = s && plaintext && !s->plaintext;
 	struct connection *c;
 	uint64_t *position;
 
@@ -232,6 +302,10 @@ static void on_data(struct socket_table *t, const struct event_data *e)
 		t->counters.refused += s != NULL;
 		return;
 	}
+	if (first)
+		begin_plaintext(t, s, c);
+	if (!plaintext && is_ciphertext(t, s, c, bytes_of(bytes, e->head_len)))
+		return;
 	s->info.pid = e->header.pid;
 	s->last_ns = e->header.time_ns;
 	position = &s->position[plaintext][dir];
@@ -321,6 +395,13 @@ void socket_table_close(struct socket_table *t, struct socket *s, const struct m
 
 /* ---- time ----------------------------------------------------------------------------------- */
 
+static void end_and_close(struct socket_table *t, struct socket *s, const struct mark *mark)
+{
+	end_direction(s, DIRECTION_IN, mark);
+	end_direction(s, DIRECTION_OUT, mark);
+	socket_table_close(t, s, mark);
+}
+
 void socket_table_process_gone(struct socket_table *t, uint32_t pid, const struct mark *mark)
 {
 	struct socket *s;
@@ -328,7 +409,20 @@ void socket_table_process_gone(struct socket_table *t, uint32_t pid, const struc
 
 	while ((s = map_next(&t->sockets, &at)))
 		if (s->info.pid == pid && s->info.local.family == AF_UNIX)
-			socket_table_close(t, s, mark);
+			end_and_close(t, s, mark);
+}
+
+/*
+ * The kernel does not tell when a UNIX socket is closed, and a body that lasts until then would never end:
+ * where an answer has fallen silent, look whether the socket is still there.
+ */
+static bool closed_unix(struct socket *s, uint64_t now_ns)
+{
+	if (s->info.local.family != AF_UNIX || now_ns < s->last_ns + UNIX_LOOK_NS ||
+	    now_ns < s->looked_ns + UNIX_LOOK_NS || !s->raw || !connection_open_exchanges(s->raw))
+		return false;
+	s->looked_ns = now_ns;
+	return !procfs_has_socket(s->info.pid, s->info.id);
 }
 
 static bool idle_unix(const struct socket *s, uint64_t now_ns)
@@ -349,7 +443,9 @@ void socket_table_tick(struct socket_table *t, uint64_t now_ns)
 			connection_tick(s->raw, now_ns);
 		if (s->plaintext && connection_waiting(s->plaintext))
 			connection_tick(s->plaintext, now_ns);
-		if (sweep && idle_unix(s, now_ns))
+		if (closed_unix(s, now_ns))
+			end_and_close(t, s, &mark);
+		else if (sweep && idle_unix(s, now_ns))
 			socket_table_close(t, s, &mark);
 	}
 	if (sweep)

@@ -350,6 +350,7 @@ static void undecodable(struct connection *c, enum flow flow, const struct input
 	}
 	/* Step over one byte, or the same place would be found again. */
 	lose(c, flow, false);
+	lost_bytes_of_answer(c, flow, 1);
 	drop_bytes(c, h, 1);
 }
 
