@@ -18,6 +18,28 @@ check-run: $(CHECK_BIN)
 		tests/lib/count.sh run $(TALLY) $${test#$(O)/} $$test; \
 	done
 
+# Loads the hooks: each test says what it skips without root or CAP_BPF.
+BPF_TALLY := $(O)/tests/bpf.tally
+BPF_TEST_SRC := $(wildcard tests/bpf/test_*.c)
+BPF_TEST_LIB := $(patsubst %.c,$(O)/%.o,$(filter-out $(BPF_TEST_SRC),$(wildcard tests/bpf/*.c)))
+CHECK_BPF_BIN := $(if $(T),$(T:%=$(O)/tests/bpf/test_%),$(BPF_TEST_SRC:%.c=$(O)/%))
+
+.PHONY: check-bpf check-bpf-run
+
+$(O)/tests/bpf/test_%: $(O)/tests/bpf/test_%.o $(BPF_TEST_LIB) $(TESTLIB_OBJ) $(LIB_OBJ)
+	$(say) LD $@
+	$(Q)$(CC) $(SANFLAGS) -o $@ $^ $(LDFLAGS) $(LIBS) -lcmocka
+
+## make check-bpf       the kernel hooks, loaded and driven for real; needs root (T="hooks_calls": only those)
+check-bpf: check-bpf-run
+	@tests/lib/count.sh total $(BPF_TALLY)
+
+check-bpf-run: $(CHECK_BPF_BIN)
+	@tests/lib/count.sh start $(BPF_TALLY)
+	@for test in $(CHECK_BPF_BIN); do \
+		tests/lib/count.sh run $(BPF_TALLY) $${test#$(O)/} $$test; \
+	done
+
 ## make replay-update   rewrites the expectations of tests/replay: review the difference
 replay-update: $(O)/tests/unit/test_replay
 	@REPLAY_UPDATE=1 $< >/dev/null
@@ -33,3 +55,4 @@ fuzz:
 	@for fuzz in $(FUZZ_SRC:%.c=$(O)/san/%); do $$fuzz $(FUZZ_RUNS) || exit 1; done
 
 -include $(FUZZ_SRC:%.c=$(O)/%.d)
+-include $(BPF_TEST_SRC:%.c=$(O)/%.d) $(BPF_TEST_LIB:.o=.d)
