@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* The skeletons name the types of .rodata. */
@@ -379,6 +380,16 @@ size_t capture_losses(struct capture *c, struct loss *out, size_t max)
 	return count;
 }
 
+/* A packet socket of no protocol: it receives nothing. */
+static void probe_packet(struct capture *c)
+{
+	int fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	note(c, HOOK_PACKET, fd < 0 ? -errno : 0);
+	if (fd >= 0)
+		close(fd);
+}
+
 void capture_probe(struct hook_table *table)
 {
 	struct capture_options options = { .ring_bytes = 1 << 16, .copy_request = 64, .copy_response = 64 };
@@ -402,6 +413,7 @@ void capture_probe(struct hook_table *table)
 		if (hook_available(&c.hooks, HOOK_TLS))
 			note(&c, HOOK_TLS, attach_probe(c.attach));
 	}
+	probe_packet(&c);
 	attach_free(c.attach);
 	socket_bpf__destroy(c.socket);
 	syscall_bpf__destroy(c.syscall);
