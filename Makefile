@@ -75,7 +75,7 @@ $(O)/tests/unit/%: $(O)/tests/unit/%.o $(TESTLIB_OBJ) $(LIB_OBJ)
 
 .SECONDARY:
 
-include $(wildcard tests/tests.mk examples/examples.mk bench/bench.mk tools/tools.mk)
+include $(wildcard tests/*.mk examples/examples.mk bench/bench.mk tools/tools.mk)
 
 .PHONY: install clean
 ## make install         the binary to $(DESTDIR)/usr/local/bin

@@ -1,0 +1,28 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Runs in a guest (guest.sh), prints TAP: what this kernel must do, then the programs named, each of which
+# prints TAP itself. A program gets 10 minutes; all that they print goes on as it is.
+#
+#   in_guest.sh SPANTAP PROGRAM...
+set -u
+spantap=$1
+shift
+export SPANTAP=$spantap GUEST=1
+
+echo 1..2
+doctor=$("$spantap" doctor)
+status=$?
+[ $status -eq 0 ] && echo "ok - doctor: $(uname -r) will do" || echo "not ok - doctor: exit status $status"
+# 6.3 brought the socket hook; before it the fallback has to be there.
+hook=$(printf '%s\n6.3\n' "$(uname -r)" | sort -V | head -n 1 | grep -q '^6\.3$' && echo socket || echo syscall)
+echo "$doctor" | grep -Eq "^$hook +yes" && echo "ok - doctor: has the $hook hook" ||
+	echo "not ok - doctor: has the $hook hook"
+echo "$doctor" | sed 's/^/# /'
+
+failed=0
+for program; do
+	echo "# == $program, after $SECONDS s"
+	timeout -k 10 600 $program || { failed=1 && echo "# $program: exit status $?"; }
+done
+echo "# done after $SECONDS s"
+exit $failed
