@@ -95,7 +95,10 @@ static __always_inline struct socket_state *session_of(const struct tls_call *ca
 	return bpf_map_lookup_elem(&sessions, &key);
 }
 
-/* Since v6.0 a uprobe's program can be preempted by another on the same processor. */
+/*
+ * Since v6.0 a uprobe's program can be preempted by another on the same processor. Whoever finds itself alone
+ * has the scratch; an addition whose result is not used is all that kernels before v5.12 know.
+ */
 static __always_inline struct scratch *scratch_take(__u32 *which)
 {
 	for (__u32 i = SCRATCH_TLS; i < SCRATCHES; i++) {
@@ -103,8 +106,12 @@ static __always_inline struct scratch *scratch_take(__u32 *which)
 
 		*which = i;
 		s = bpf_map_lookup_elem(&scratches, which);
-		if (s && !__sync_lock_test_and_set(&s->busy, 1))
+		if (!s)
+			continue;
+		__sync_fetch_and_add(&s->busy, 1);
+		if (*(volatile __u32 *)&s->busy == 1)
 			return s;
+		__sync_fetch_and_add(&s->busy, -1);
 	}
 	count(COUNTER_tls_busy);
 	return NULL;
@@ -138,7 +145,7 @@ static __always_inline void send_plaintext(const struct tls_call *call, int dire
 	state->bytes[direction] += len;
 	copy_call((__u64)which << 32 | head, CALL_PLAIN, call->buffer, len, len);
 	event_send(s);
-	__sync_lock_test_and_set(&s->busy, 0);
+	__sync_fetch_and_add(&s->busy, -1);
 }
 
 static __always_inline int leave(struct pt_regs *ctx, int direction)
