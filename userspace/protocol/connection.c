@@ -109,19 +109,6 @@ static void response_progress(struct exchange *x, uint64_t len, const struct mar
 	x->response_last = *last;
 }
 
-static uint32_t seq_at(const struct stream *s, uint64_t position)
-{
-	/* The chunk's mark names its first byte; a message that begins inside it is further on. */
-	uint64_t begin = s->at;
-	const struct mark *mark = stream_mark(s, position);
-
-	if (!mark->seq)
-		return 0;
-	for (uint32_t i = 0; i < s->chunk_count && s->chunks[i].end <= position; i++)
-		begin = s->chunks[i].end;
-	return mark->seq + (uint32_t)(position - (begin > position ? position : begin));
-}
-
 /* The newest request: what a REQUEST_PART adds to. */
 static struct exchange *newest(struct connection *c)
 {
@@ -138,6 +125,14 @@ static void forget_stale(struct connection *c)
 			x = x->next;
 		c->half[i].exchange = x;
 	}
+}
+
+/* x ends here, though its request's body may still be under way: an answer need not wait for it. */
+static void forget_exchange(struct connection *c, const struct exchange *x)
+{
+	for (int i = 0; i < 2; i++)
+		if (c->half[i].exchange == x)
+			c->half[i].exchange = NULL;
 }
 
 static struct exchange *begin_exchange(struct connection *c, struct half *h, const struct message *m)
@@ -158,7 +153,7 @@ static struct exchange *begin_exchange(struct connection *c, struct half *h, con
 	x = pairing_begin(&c->pairing, m, stream_mark(&h->stream, h->stream.at));
 	forget_stale(c);
 	if (x)
-		x->request_seq = seq_at(&h->stream, h->stream.at);
+		x->request_seq = stream_seq(&h->stream, h->stream.at);
 	return x;
 }
 
@@ -196,9 +191,7 @@ static void deliver(struct connection *c, enum flow flow, const struct message *
 	if (m->role == MESSAGE_RESPONSE && (!skip || m->flags & MESSAGE_WITHDRAWN)) {
 		if (m->flags & MESSAGE_ABORTED && !x->responding)
 			x->response_first = x->response_last = s->last;
-		for (int i = 0; i < 2; i++)
-			if (c->half[i].exchange == x)
-				c->half[i].exchange = NULL;
+		forget_exchange(c, x);
 		if (m->flags & MESSAGE_WITHDRAWN)
 			pairing_withdraw(&c->pairing, x);
 		else
@@ -219,8 +212,10 @@ static void skipped(struct connection *c, struct half *h, uint64_t len, const st
 	if (h->skip)
 		return;
 	h->exchange = NULL;
-	if (x && h->role == MESSAGE_RESPONSE)
-		pairing_finish(&c->pairing, x);
+	if (!x || h->role != MESSAGE_RESPONSE)
+		return;
+	forget_exchange(c, x);
+	pairing_finish(&c->pairing, x);
 }
 
 static void drop_bytes(struct connection *c, struct half *h, uint64_t len)
@@ -438,11 +433,15 @@ static struct detection look(struct connection *c, enum direction dir, struct by
 	return d;
 }
 
+static void missing(struct connection *c, enum direction dir, uint64_t len, const struct mark *mark,
+		    bool uncopied);
+
 static void undecided(struct connection *c, enum direction dir, struct bytes bytes, bool fresh,
 		      const struct mark *mark)
 {
 	struct half *h = &c->half[dir];
-	size_t before = stream_len(&h->stream);
+	size_t before = stream_len(&h->stream), took;
+	struct mark rest = *mark;
 	struct stream *other;
 	struct detection d;
 
@@ -453,7 +452,8 @@ static void undecided(struct connection *c, enum direction dir, struct bytes byt
 	if (fresh)
 		c->transfers++;
 	c->bytes += bytes.len;
-	stream_add(&h->stream, bytes, mark);
+	took = stream_add(&h->stream, bytes, mark);
+	rest.seq += rest.seq ? (uint32_t)took : 0;
 	d = look(c, dir, stream_bytes(&h->stream));
 	if (!d.protocol && fresh && before) {
 		/* What came before may be the end of something; this transfer may begin a message. */
@@ -476,6 +476,10 @@ static void undecided(struct connection *c, enum direction dir, struct bytes byt
 		   (c->transfers > DETECT_TRANSFERS && c->bytes > DETECT_BYTES)) {
 		foreign(c);
 	}
+	if (c->verdict == VERDICT_DECODED)
+		connection_data(c, dir, bytes_from(bytes, took), false, &rest);
+	else
+		missing(c, dir, bytes.len - took, mark, false);
 }
 
 /* ---- feeding -------------------------------------------------------------------------------- */
@@ -483,6 +487,7 @@ static void undecided(struct connection *c, enum direction dir, struct bytes byt
 void connection_data(struct connection *c, enum direction dir, struct bytes bytes, bool fresh,
 		     const struct mark *mark)
 {
+	struct mark at = *mark;
 	struct half *h;
 	enum flow flow;
 
@@ -495,9 +500,10 @@ void connection_data(struct connection *c, enum direction dir, struct bytes byte
 	flow = flow_of(c, dir);
 	h = &c->half[flow];
 	while (bytes.len && c->verdict == VERDICT_DECODED) {
-		size_t took = stream_add(&h->stream, bytes, mark);
+		size_t took = stream_add(&h->stream, bytes, &at);
 
 		bytes = bytes_from(bytes, took);
+		at.seq += at.seq ? (uint32_t)took : 0;
 		pump(c, flow, REST_COMES, fresh && took);
 		if (!took && bytes.len) { /* memory was refused: these bytes are a gap */
 			c->counters.no_memory++;
@@ -533,7 +539,7 @@ static void missing(struct connection *c, enum direction dir, uint64_t len, cons
 		lose(c, flow, uncopied);
 		drop_bytes(c, h, stream_len(&h->stream));
 	}
-	stream_note(&h->stream, h->stream.at + len, mark);
+	stream_note(&h->stream, h->stream.at, h->stream.at + len, mark);
 	part = h->skip < len ? h->skip : len;
 	stream_advance(&h->stream, part);
 	if (part)

@@ -144,7 +144,7 @@ struct exchange *pairing_begin(struct pairing_state *p, const struct message *m,
 	struct exchange *x;
 
 	if (p->tentative && p->open.count == 0 && p->held.count) {
-		p->tentative = p->doubted = false;
+		p->tentative = false;
 		tell_held(p);
 	}
 	if (p->open.count >= EXCHANGES_OPEN_MAX)
@@ -236,7 +236,7 @@ void pairing_give_up(struct pairing_state *p, const struct mark *last, uint32_t 
 void pairing_doubt(struct pairing_state *p)
 {
 	if (p->protocol && p->protocol->pairing == PAIRING_FIFO)
-		p->tentative = p->doubted = true;
+		p->tentative = true;
 }
 
 void pairing_refute(struct pairing_state *p)

@@ -33,7 +33,6 @@ struct pairing_state {
 	uint32_t text_max;
 	bool tls;
 	bool tentative;
-	bool doubted; /* tentative because bytes were lost, not because we came late */
 };
 
 void pairing_init(struct pairing_state *p, const struct connection_options *options,

@@ -27,18 +27,19 @@ static void forget_chunks(struct stream *s)
 	memmove(s->chunks, s->chunks + gone, s->chunk_count * sizeof(s->chunks[0]));
 }
 
-void stream_note(struct stream *s, uint64_t end, const struct mark *mark)
+void stream_note(struct stream *s, uint64_t begin, uint64_t end, const struct mark *mark)
 {
 	s->last = *mark;
 	forget_chunks(s);
 	/* A message in very many pieces: its middle is of no interest, its first and last pieces are. */
 	if (s->chunk_count == STREAM_CHUNKS)
 		s->chunk_count--;
-	s->chunks[s->chunk_count++] = (struct chunk){ end, *mark };
+	s->chunks[s->chunk_count++] = (struct chunk){ begin, end, *mark };
 }
 
 size_t stream_add(struct stream *s, struct bytes bytes, const struct mark *mark)
 {
+	uint64_t begin = stream_end(s);
 	size_t fits;
 
 	/* Moved once per transfer, not once per message: a transfer can hold thousands. */
@@ -47,7 +48,7 @@ size_t stream_add(struct stream *s, struct bytes bytes, const struct mark *mark)
 	fits = buf_add_some(&s->pending, bytes);
 
 	if (fits)
-		stream_note(s, stream_end(s), mark);
+		stream_note(s, begin, stream_end(s), mark);
 	return fits;
 }
 
@@ -59,10 +60,26 @@ void stream_advance(struct stream *s, uint64_t len)
 	s->at += len;
 }
 
-const struct mark *stream_mark(const struct stream *s, uint64_t position)
+static const struct chunk *chunk_of(const struct stream *s, uint64_t position)
 {
 	for (uint32_t i = 0; i < s->chunk_count; i++)
 		if (position < s->chunks[i].end)
-			return &s->chunks[i].mark;
-	return &s->last;
+			return &s->chunks[i];
+	return NULL;
+}
+
+const struct mark *stream_mark(const struct stream *s, uint64_t position)
+{
+	const struct chunk *c = chunk_of(s, position);
+
+	return c ? &c->mark : &s->last;
+}
+
+uint32_t stream_seq(const struct stream *s, uint64_t position)
+{
+	const struct chunk *c = chunk_of(s, position);
+
+	if (!c || !c->mark.seq || position < c->begin)
+		return 0;
+	return c->mark.seq + (uint32_t)(position - c->begin);
 }

@@ -15,7 +15,8 @@
 #define STREAM_CHUNKS 32
 
 struct chunk {
-	uint64_t end; /* position after its last byte */
+	uint64_t begin; /* position of the byte that mark.seq numbers */
+	uint64_t end;	/* position after its last byte */
 	struct mark mark;
 };
 
@@ -42,8 +43,11 @@ void stream_advance(struct stream *s, uint64_t len);
 /* The mark of the byte at position, or of the newest chunk when it is not known any more. */
 const struct mark *stream_mark(const struct stream *s, uint64_t position);
 
-/* Notes that bytes up to `end` are mark's, without keeping them. */
-void stream_note(struct stream *s, uint64_t end, const struct mark *mark);
+/* TCP sequence number of the byte at position, 0 when it is not known. */
+uint32_t stream_seq(const struct stream *s, uint64_t position);
+
+/* Notes that the bytes of begin..end are mark's, without keeping them. */
+void stream_note(struct stream *s, uint64_t begin, uint64_t end, const struct mark *mark);
 
 static inline struct bytes stream_bytes(const struct stream *s)
 {

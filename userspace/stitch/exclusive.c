@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Layer L6: the only request that was open in the process during the whole call. Known when the call ends:
- * a request that came in between makes it unknown.
+ * a request that came in between makes it unknown, and so does the end of this one.
  */
 #include "userspace/stitch/stitch.h"
 
@@ -19,11 +19,19 @@ static void request_opens(struct stitch *s, struct node *request)
 static void request_ends(struct stitch *s, struct node *request)
 {
 	struct process_requests *p = process_of(stitch_processes(s), request->read.pid);
+	struct list *at, *next;
 
 	if (!p || list_empty(&request->open))
 		return;
 	list_remove(&request->open);
 	p->open_count--;
+	for (at = request->waiters.next; at != &request->waiters; at = next) {
+		struct candidate *c = LIST_ENTRY(at, struct candidate, waiting);
+
+		next = at->next;
+		if (c == &c->call->candidates[LAYER_exclusive])
+			link_clear(c);
+	}
 }
 
 static void call_begins(struct stitch *s, struct node *call)

@@ -73,6 +73,8 @@ struct node {
 	struct wire_key key;
 	bool keyed;
 	bool request; /* a server's: can have calls */
+	bool counted; /* by its unit */
+	bool late;    /* lost its candidates because their trace went out */
 	bool answered; /* layers know that it is over; ended: its span is whole too */
 	bool ended;
 	bool joined;  /* a server span placed under the call that caused it */

@@ -5,7 +5,6 @@
 #include "userspace/base/memory.h"
 
 #define PROCESSES_MAX 32768
-#define UNITS_MAX 262144
 
 struct unit_key {
 	uint64_t unit;
@@ -54,13 +53,33 @@ struct process_requests *process_of(struct process_table *t, uint32_t pid)
 	return p;
 }
 
+static void forget_units(struct process_table *t)
+{
+	struct unit_entry *u;
+	size_t at = 0;
+
+	while ((u = map_next(&t->units, &at))) {
+		if (u->requests.recent || u->requests.open_count) {
+			u->requests.recent = false;
+			continue;
+		}
+		map_remove(&t->units, &u->key);
+		memory_free(u);
+	}
+}
+
 struct unit_requests *unit_of(struct process_table *t, uint32_t pid, uint64_t unit)
 {
 	struct unit_key key = { .unit = unit, .pid = pid };
 	struct unit_entry *u = map_find(&t->units, &key);
 
-	if (u)
+	if (u) {
+		u->requests.recent = true;
 		return &u->requests;
+	}
+	/* All may be recent at first: the second look finds them no longer so. */
+	for (int i = 0; i < 2 && t->units.count >= UNITS_MAX; i++)
+		forget_units(t);
 	u = memory_new(sizeof(*u));
 	if (!u || map_set(&t->units, &key, u)) {
 		memory_free(u);

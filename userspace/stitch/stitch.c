@@ -265,22 +265,34 @@ static void on_begin(void *context, struct connection *c, struct exchange *x)
 		find_request(s, n);
 }
 
+/* The request that a candidate named waits for this call no longer. Never frees n. */
+static void withdraw(struct stitch *s, struct node *n, int layer)
+{
+	struct node *request = n->candidates[layer].request;
+
+	if (!request)
+		return;
+	link_clear(&n->candidates[layer]);
+	if (top(request) != top(n))
+		look_at_root(s, top(request));
+}
+
 /* The answer is out: nothing that happens from now on belongs to n, even while its span waits for proof. */
 static void over(struct stitch *s, struct node *n, const struct socket_info *info)
 {
 	if (n->answered || info->from_file)
 		return;
 	n->answered = true;
+	/* UNIX sockets number nothing: the key would catch the next request. */
+	if (!n->request && !n->key.seq)
+		unkey(s, n);
 	for (int i = 0; i < LAYER_COUNT; i++) {
-		struct candidate *c = &n->candidates[i];
-		struct node *request = c->request;
+		const struct candidate *c = &n->candidates[i];
 
 		if (n->request && layers[i]->request_ends)
 			layers[i]->request_ends(s, n);
-		if (!request || !layers[i]->holds || layers[i]->holds(s, n, c))
-			continue;
-		link_clear(c);
-		look_at_root(s, top(request));
+		if (c->request && layers[i]->holds && !layers[i]->holds(s, n, c))
+			withdraw(s, n, i);
 	}
 }
 
@@ -312,20 +324,19 @@ static void end_call(struct stitch *s, struct node *n)
 
 	parent = link_decide(n, &rule, &sure, &conflict);
 	s->counters.conflicts += conflict;
-	if (parent && (parent->child_count >= TRACE_CHILDREN_MAX || top(parent) == n)) {
+	if (parent && top(parent) == n) /* what it caused itself, heard before it */
+		parent = NULL;
+	if (parent && parent->child_count >= TRACE_CHILDREN_MAX) {
 		s->counters.too_many_children++;
 		parent = NULL;
 	}
 	n->span->rule = PARENT_NONE;
 	if (parent)
 		link_attach(parent, n, rule, sure);
-	for (int i = 0; i < LAYER_COUNT; i++) {
-		struct node *request = n->candidates[i].request;
-
-		link_clear(&n->candidates[i]);
-		if (request && request != parent)
-			look_at_root(s, top(request));
-	}
+	else
+		s->counters.late_children += n->late;
+	for (int i = 0; i < LAYER_COUNT; i++)
+		withdraw(s, n, i);
 	look_at_root(s, top(n));
 }
 
@@ -357,12 +368,14 @@ static void on_discard(void *context, struct connection *c, struct exchange *x)
 {
 	struct socket_info *info = context;
 	struct stitch *s = info->stitch;
-	struct node *n = x->user;
+	struct node *n = x->user, *root;
 
 	(void)c;
 	if (!n)
 		return;
 	over(s, n, info);
+	for (int i = 0; i < LAYER_COUNT; i++)
+		withdraw(s, n, i);
 	while (!list_empty(&n->children)) {
 		struct node *child = LIST_ENTRY(n->children.next, struct node, sibling);
 
@@ -372,9 +385,12 @@ static void on_discard(void *context, struct connection *c, struct exchange *x)
 		child->span->rule = child->request ? PARENT_ROOT : PARENT_NONE;
 		look_at_root(s, child);
 	}
-	if (n->parent)
+	root = n->parent ? top(n) : NULL;
+	if (root)
 		n->parent->child_count--;
 	node_free(s, n);
+	if (root)
+		look_at_root(s, root);
 }
 
 const struct connection_observer stitch_observer = {

@@ -23,8 +23,12 @@ void trace_cut(struct node *root)
 {
 	struct list *at, *next;
 
-	while (!list_empty(&root->waiters))
-		link_clear(LIST_ENTRY(root->waiters.next, struct candidate, waiting));
+	while (!list_empty(&root->waiters)) {
+		struct candidate *c = LIST_ENTRY(root->waiters.next, struct candidate, waiting);
+
+		c->call->late = true;
+		link_clear(c);
+	}
 	for (at = root->children.next; at != &root->children; at = next) {
 		struct node *child = LIST_ENTRY(at, struct node, sibling);
 
@@ -61,7 +65,7 @@ static void add_segment(struct own_time *t, const struct mark *from, const struc
 /* Own segments lie between the children; overlapping children count once. */
 static void sum_segments(const struct node *request, struct own_time *t, bool *one_thread)
 {
-	const struct mark *cursor = &request->begin;
+	const struct mark *cursor = &request->begin, *end = &request->end;
 	const struct list *at;
 
 	*one_thread = true;
@@ -70,11 +74,11 @@ static void sum_segments(const struct node *request, struct own_time *t, bool *o
 
 		if (child->begin.tid != request->begin.tid || child->end.tid != request->begin.tid)
 			*one_thread = false;
-		add_segment(t, cursor, &child->begin);
+		add_segment(t, cursor, child->begin.time_ns < end->time_ns ? &child->begin : end);
 		if (child->end.time_ns > cursor->time_ns)
 			cursor = &child->end;
 	}
-	add_segment(t, cursor, &request->end);
+	add_segment(t, cursor, end);
 }
 
 static uint64_t at_most(uint64_t value, uint64_t limit)

@@ -17,6 +17,7 @@ static void request_opens(struct stitch *s, struct node *request)
 
 	if (!u)
 		return;
+	request->counted = true;
 	u->served = true;
 	u->only = ++u->open_count == 1 ? request : NULL;
 	if (u->open_count > 1)
@@ -26,10 +27,11 @@ static void request_opens(struct stitch *s, struct node *request)
 
 static void request_ends(struct stitch *s, struct node *request)
 {
-	struct unit_requests *u = unit_for(s, &request->read);
+	struct unit_requests *u = request->counted ? unit_for(s, &request->read) : NULL;
 
-	if (!u || !u->open_count)
+	if (!u)
 		return;
+	request->counted = false;
 	u->open_count--;
 	if (u->only == request)
 		u->only = NULL;
