@@ -34,6 +34,7 @@ enum event_direction {
 #define EVENT_NO_BUFFER 0x01  /* bytes moved, none could be copied (sendfile, io_uring, 32-bit caller) */
 #define EVENT_PLAINTEXT 0x02  /* from inside a TLS library, not from the socket */
 #define EVENT_LATE 0x04	      /* the thread slept in the call: time_ns is later than the bytes */
+#define EVENT_TLS_FRESH 0x10  /* the first plaintext of a session that was seen to begin */
 #define EVENT_SOCKET_GUESSED 0x08 /* plaintext whose socket is the one last seen with this TLS session */
 
 struct event_header {
@@ -77,8 +78,7 @@ struct event_socket {
 	__u8 fresh;	       /* no byte had passed before: we know this connection from its birth */
 	__u8 side;	       /* 1: this end accepted, 2: this end connected, 0: not known here */
 	__u8 path_len;	       /* UNIX: the name of whichever end is bound; a leading NUL: abstract */
-	__u8 tls;	       /* TLS libraries of this process were probed already */
-	__u8 pad[4];
+	__u8 pad[5];
 	__u8 path[EVENT_PATH_MAX];
 	__u8 pad2[4];
 };

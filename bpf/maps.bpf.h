@@ -44,12 +44,15 @@ struct {
 #define SCRATCH_TLS 2 /* the first of those for uprobes; receiving and sending come before */
 #define SCRATCHES 4
 struct scratch {
-	/* Loop state lives in memory: the verifier knows nothing of it, so all iterations look alike to it. */
-	volatile __u64 at;     /* bytes of the transfer before the current piece */
-	volatile __u32 filled; /* bytes of data[] */
-	volatile __u32 tail;
+	/* A copy under way (copy_call). */
+	__u64 at;     /* bytes of the transfer before the current piece */
+	__u64 total;  /* bytes of the transfer */
+	__u64 vector; /* where the iovecs are; 0: `base` is the only piece */
+	__u64 base;
+	__u32 head;   /* bytes wanted of the transfer's start */
+	__u32 filled; /* bytes of data[] */
+	__u32 tail;
 	__u32 busy; /* of those for uprobes, which can be preempted: taken */
-	__u32 pad;
 	struct event_data event;
 	__u8 data[EVENT_HEAD_MAX + EVENT_PIECE_MAX + EVENT_TAIL_MAX]; /* under the 32 KiB of a per-CPU value */
 };
@@ -78,9 +81,11 @@ struct tls_call {
 	__u64 len;
 	__u64 stack;  /* pointer at entry, and again at return: whatever is above it has left the call */
 	__u64 socket; /* seen in the nested I/O; 0: none yet */
-	__u32 seq[2]; /* TCP sequence number of the first nested byte, by event_direction */
-	__u32 mixed;  /* more than one socket was seen: nobody knows which is the session's */
-	__u32 pad;
+	__u64 time_ns, cpu_ns, runqueue_ns; /* at the last nested I/O: when the bytes moved; 0: none yet */
+	__u32 seq;    /* TCP sequence number of the first nested byte */
+	__u8 direction;
+	__u8 mixed;   /* more than one socket was seen: nobody knows which is the session's */
+	__u8 pad[2];
 };
 
 struct {

@@ -4,6 +4,7 @@
  * process context after each send and receive on any socket, with the socket and the byte count. State hangs
  * off the socket itself, so nothing is kept for untraced ones and nothing outlives a socket.
  */
+#define POINTERS_ARE_KNOWN
 #include "bpf/transfer.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
@@ -36,68 +37,72 @@ struct {
 static __always_inline bool call_is_running(struct pt_regs *regs)
 {
 #if defined(__TARGET_ARCH_x86)
-	return (long)BPF_CORE_READ_REGS(regs, ax) == -38;
+	return (long)REGISTER(regs, ax) == -38;
 #else
-	return BPF_CORE_READ_REGS(regs, regs[0]) == BPF_CORE_READ_REGS(regs, orig_x0);
+	return REGISTER(regs, regs[0]) == REGISTER(regs, orig_x0);
 #endif
 }
 
-static __always_inline void find_call(struct sock *sk, struct task_struct *task, struct pt_regs *regs, struct call *c)
+/* Sets *why (a counter) when the bytes are not in a buffer of this call's. */
+static __always_inline void find_call(struct sock *sk, struct task_struct *task, struct pt_regs *regs, struct call *c,
+				      enum counter *why)
 {
 	struct file *file;
 
 	call_read(c, regs);
-	if (BPF_CORE_READ(task, flags) & (TASK_IO_WORKER | TASK_KTHREAD)) {
+	*why = COUNTER_no_buffer;
+	if (c->shape == CALL_OTHER || (BPF_CORE_READ(task, flags) & (TASK_IO_WORKER | TASK_KTHREAD))) {
 		c->shape = CALL_OTHER;
 		return;
 	}
-	if (task_is_compat(task)) {
-		count(COUNTER_compat);
-		c->shape = CALL_OTHER;
-		return;
-	}
-	if (c->shape == CALL_OTHER)
-		return;
 	file = file_of(task, (__u32)c->fd);
 	if (!call_is_running(regs) || !file ||
 	    BPF_CORE_READ(file, private_data) != (void *)BPF_CORE_READ(sk, sk_socket)) {
-		count(COUNTER_not_this_socket);
+		*why = COUNTER_not_this_socket;
 		c->shape = CALL_OTHER;
 	}
 }
 
-/* Bytes that message `index` of a vector has room for (receiving) or holds (sending). */
-static __always_inline __u64 message_room(const struct call *c, __u32 index)
+/* Is there room for (receiving) or are there (sending) more than `moved` bytes in a vector? */
+__attribute__((noinline)) int vector_exceeds(__u64 vector, __u64 pieces, __u64 moved)
 {
-	struct iovec one = {}, piece;
-	__u64 vector = 0, room = 0;
-	__u32 pieces = call_vector(c, index, &one, &vector);
+	struct iovec piece;
+	__u64 room = 0;
 
 	for (__u32 i = 0; i < IOVECS_MAX && i < pieces; i++) {
 		if (bpf_probe_read_user(&piece, sizeof(piece), (void *)(vector + i * sizeof(piece))))
 			break;
 		room += piece.iov_len;
+		if (room > moved)
+			return 1;
 	}
-	return room;
+	return 0;
 }
 
-/* The index of this message. A vector that ends early (error, short send) begins anew next time. */
-static __always_inline __u32 next_index(struct task_struct *task, struct pt_regs *regs, const struct call *c,
-					int direction, long ret)
+/*
+ * The index of this message. A vector that ends early (error, short send) begins anew next time; one with a
+ * time-out can end after any message and nobody tells us: -1.
+ */
+static __always_inline int next_index(struct task_struct *task, struct pt_regs *regs, const struct call *c,
+				      int direction, long ret)
 {
 	struct messages *m = bpf_task_storage_get(&vectors, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	__u64 sp = BPF_CORE_READ_REGS(regs, sp);
-	__u32 index;
+	__u64 base, vector;
+	__u32 index, pieces;
 
-	if (!m)
-		return 0;
-	if (m->buffer != c->buffer || m->count != c->count || m->sp != sp)
-		*m = (struct messages){ .buffer = c->buffer, .count = c->count, .sp = sp };
+	if (!m || (direction == EVENT_IN && CALL_ARG4(regs)))
+		return -1;
+	if (m->buffer != c->buffer || m->count != c->count || m->sp != c->stack)
+		*m = (struct messages){ .buffer = c->buffer, .count = c->count, .sp = c->stack };
 	index = m->index++;
-	if (ret < 0 || m->index >= c->count ||
-	    (direction == EVENT_OUT && (__u64)ret < message_room(c, index)))
+	if (ret < 0 || m->index >= c->count) {
 		m->buffer = 0;
-	return index;
+	} else if (direction == EVENT_OUT) {
+		pieces = call_vector(c, index, &base, &vector);
+		if (vector_exceeds(vector, pieces, (__u64)ret))
+			m->buffer = 0;
+	}
+	return (int)(index & 0xffffff);
 }
 
 /* A receive of 0 bytes is the end only if the peer said so: a read of length 0 returns 0 too. */
@@ -105,27 +110,52 @@ static __always_inline void end_of_file(struct sock *sk)
 {
 	struct socket_state *state;
 
-	if (!(BPF_CORE_READ(sk, sk_shutdown) & RCV_SHUTDOWN))
+	if (!socket_at_end(sk))
 		return;
 	state = bpf_sk_storage_get(&sockets, sk, 0, 0);
 	if (state)
 		send_end_event(state, 1 << EVENT_IN, false);
 }
 
+/* The socket's state, new or old; NULL when there is no room, or when it is no process's socket. */
+static __always_inline struct socket_state *state_of(struct sock *sk, const struct moved *m)
+{
+	struct socket_state *state = bpf_sk_storage_get(&sockets, sk, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+
+	if (!state) {
+		count(COUNTER_state_full);
+		return NULL;
+	}
+	if (state->inode)
+		return state;
+	if (!BPF_CORE_READ(sk, sk_socket, file)) { /* a file system's, on behalf of this process */
+		count(COUNTER_kernel_only);
+		return NULL;
+	}
+	state->inode = socket_inode(sk);
+	state_begin(sk, state, m);
+	return state;
+}
+
 static __always_inline int on_length(struct sock *sk, long ret, int flags, int direction)
 {
 	struct target_value *target = target_current();
+	struct moved moved = { .direction = direction };
+	enum counter why = COUNTER_no_buffer;
 	struct socket_state *state;
 	struct task_struct *task;
 	struct call call = {};
 	struct pt_regs *regs;
-	__u32 index = 0;
+	int index = 0;
 
-	if (!target || (flags & (MSG_PEEK | MSG_ERRQUEUE)) || !socket_wanted(sk))
+	if (!target || (flags & (MSG_PEEK | MSG_ERRQUEUE | MSG_OOB)) || !socket_wanted(sk))
 		return 0;
 	task = bpf_get_current_task_btf();
 	regs = (struct pt_regs *)bpf_task_pt_regs(task);
-	find_call(sk, task, regs, &call);
+	if (task_is_compat(task, CALL_NUMBER(regs)))
+		why = COUNTER_compat;
+	else
+		find_call(sk, task, regs, &call, &why);
 	if (call.shape == CALL_MESSAGES)
 		index = next_index(task, regs, &call, direction, ret);
 	if (ret <= 0) {
@@ -133,18 +163,19 @@ static __always_inline int on_length(struct sock *sk, long ret, int flags, int d
 			end_of_file(sk);
 		return 0;
 	}
-	state = bpf_sk_storage_get(&sockets, sk, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (!state) {
-		count(COUNTER_state_full);
+	moved.len = (__u64)ret;
+	state = state_of(sk, &moved);
+	if (!state)
 		return 0;
-	}
-	if (!state->inode)
-		state->inode = socket_inode(sk);
-	if ((target->flags & TARGET_TLS) && inside_tls(sk, state, &call, direction, (__u64)ret))
+	if ((target->flags & TARGET_TLS) && inside_tls(sk, state, task, &call, direction, (__u64)ret))
 		return 0;
-	if (flags & MSG_TRUNC) /* TCP threw the bytes away instead of copying them */
+	if (index < 0 || ((flags & MSG_TRUNC) && state->counted)) /* TCP threw the bytes away instead of copying */
 		call.shape = CALL_OTHER;
-	return transfer(sk, state, task, direction, (__u64)ret, &call, index, 0);
+	moved.index = (__u32)index;
+	if (call.shape == CALL_OTHER && why != COUNTER_no_buffer)
+		count(why);
+	transfer(sk, state, task, &call, &moved);
+	return 0;
 }
 
 SEC("tp_btf/sock_send_length")
@@ -159,7 +190,7 @@ int BPF_PROG(on_recv_length, struct sock *sk, int ret, int flags)
 	return on_length(sk, ret, flags, EVENT_IN);
 }
 
-/* Our own FIN ends what we send; CLOSE ends it all. Runs in any context: only the socket's state counts. */
+/* Our own FIN ends what we send. Runs in any context: only the socket's state counts. */
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(on_tcp_state, struct sock *sk, int old_state, int new_state)
 {
@@ -170,9 +201,22 @@ int BPF_PROG(on_tcp_state, struct sock *sk, int old_state, int new_state)
 	state = bpf_sk_storage_get(&sockets, sk, 0, 0);
 	if (!state)
 		return 0;
-	if (new_state == TCP_CLOSE)
-		send_end_event(state, 1 << EVENT_IN | 1 << EVENT_OUT, true);
-	else
+	if (new_state != TCP_CLOSE) {
 		send_end_event(state, 1 << EVENT_OUT, false);
+	} else if (!socket_has_more(sk)) {
+		send_end_event(state, 1 << EVENT_IN | 1 << EVENT_OUT, true);
+		bpf_sk_storage_delete(&sockets, sk);
+	}
+	return 0;
+}
+
+/* What was closed with bytes still to read. */
+SEC("tp_btf/tcp_destroy_sock")
+int BPF_PROG(on_tcp_destroy, struct sock *sk)
+{
+	struct socket_state *state = bpf_sk_storage_get(&sockets, sk, 0, 0);
+
+	if (state)
+		send_end_event(state, 1 << EVENT_IN | 1 << EVENT_OUT, true);
 	return 0;
 }

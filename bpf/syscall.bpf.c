@@ -9,15 +9,15 @@
 char LICENSE[] SEC("license") = "GPL";
 
 #define SOCKETS_MAX 16384
-#define MESSAGES_MAX 16
+#define MESSAGES_MAX 128 /* of one call; no more are counted */
 #define MODE_TYPE 0170000
 #define MODE_SOCKET 0140000
 
-/* By address; the inode tells when another socket took the address over. */
+/* By address; the inode tells when another socket took the address over. Nobody says when a UNIX socket is
+ * closed, so the least recently used one makes room: it is described anew if it speaks again. */
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, SOCKETS_MAX);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, __u64);
 	__type(value, struct socket_state);
 } socket_states SEC(".maps");
@@ -36,7 +36,7 @@ static __always_inline struct sock *sock_of(struct task_struct *task, __u32 fd)
 /* Not on the stack, which is scarce here. */
 static const struct socket_state no_state;
 
-static __always_inline struct socket_state *state_of(struct sock *sk)
+static __always_inline struct socket_state *state_of(struct sock *sk, const struct moved *m)
 {
 	__u64 key = (__u64)sk, inode = socket_inode(sk);
 	struct socket_state *state = bpf_map_lookup_elem(&socket_states, &key);
@@ -48,8 +48,10 @@ static __always_inline struct socket_state *state_of(struct sock *sk)
 		return NULL;
 	}
 	state = bpf_map_lookup_elem(&socket_states, &key);
-	if (state)
+	if (state) {
 		state->inode = inode;
+		state_begin(sk, state, m);
+	}
 	return state;
 }
 
@@ -77,29 +79,98 @@ static __always_inline int direction_of(long number)
 	return -1;
 }
 
+/* What a system call does, wherever its arguments were. */
+struct doing {
+	int direction; /* -1: it moves no bytes of a socket */
+	__u32 fd;
+	__u32 flags;
+};
+
 /* MSG_PEEK and its like are the fourth argument of recvfrom and recvmmsg, the third of recvmsg. */
-static __always_inline __u64 flags_of(long number, struct pt_regs *regs)
+static __always_inline __u32 flags_of(long number, struct pt_regs *regs)
 {
-#if defined(__TARGET_ARCH_x86)
 	if (number == NR_recvfrom || number == NR_recvmmsg)
-		return BPF_CORE_READ_REGS(regs, r10);
+		return (__u32)CALL_ARG3(regs);
 	if (number == NR_recvmsg)
-		return BPF_CORE_READ_REGS(regs, dx);
-#else
-	if (number == NR_recvfrom || number == NR_recvmmsg)
-		return BPF_CORE_READ_REGS(regs, regs[3]);
-	if (number == NR_recvmsg)
-		return BPF_CORE_READ_REGS(regs, regs[2]);
-#endif
+		return (__u32)CALL_ARG2(regs);
 	return 0;
 }
+
+#if defined(__TARGET_ARCH_x86)
+/* 32-bit callers (i386): other numbers, and one for all of the socket calls. */
+enum {
+	I386_read = 3, I386_write = 4, I386_socketcall = 102, I386_readv = 145, I386_writev = 146,
+	I386_sendfile = 187, I386_sendfile64 = 239, I386_sendto = 369, I386_sendmsg = 370,
+	I386_recvfrom = 371, I386_recvmsg = 372,
+	SOCKETCALL_send = 9, SOCKETCALL_recv = 10, SOCKETCALL_sendto = 11, SOCKETCALL_recvfrom = 12,
+	SOCKETCALL_sendmsg = 16, SOCKETCALL_recvmsg = 17,
+};
+
+static __always_inline bool compat_moves(long number)
+{
+	return number == I386_read || number == I386_write || number == I386_socketcall ||
+	       number == I386_readv || number == I386_writev || number == I386_sendfile ||
+	       number == I386_sendfile64 || (number >= I386_sendto && number <= I386_recvmsg);
+}
+
+static __always_inline void compat_socketcall(struct pt_regs *regs, struct doing *d)
+{
+	__u64 call = REGISTER(regs, bx), at = (__u32)REGISTER(regs, cx);
+	__u32 args[4] = {};
+
+	d->direction = -1;
+	if (bpf_probe_read_user(args, sizeof(args), (void *)at))
+		return;
+	d->fd = args[0];
+	if (call == SOCKETCALL_send || call == SOCKETCALL_sendto || call == SOCKETCALL_sendmsg)
+		d->direction = EVENT_OUT;
+	else if (call == SOCKETCALL_recv || call == SOCKETCALL_recvfrom || call == SOCKETCALL_recvmsg)
+		d->direction = EVENT_IN;
+	if (d->direction == EVENT_IN)
+		d->flags = call == SOCKETCALL_recvmsg ? args[2] : args[3];
+}
+
+static __always_inline void compat_read(long number, struct pt_regs *regs, struct doing *d)
+{
+	d->fd = (__u32)REGISTER(regs, bx);
+	d->direction = EVENT_OUT;
+	switch (number) {
+	case I386_socketcall:
+		compat_socketcall(regs, d);
+		return;
+	case I386_recvfrom:
+		d->flags = (__u32)REGISTER(regs, si);
+		break;
+	case I386_recvmsg:
+		d->flags = (__u32)CALL_ARG2(regs);
+		break;
+	case I386_read:
+	case I386_readv:
+		break;
+	default:
+		return;
+	}
+	d->direction = EVENT_IN;
+}
+#else
+/* 32-bit arm: not decoded. */
+static __always_inline bool compat_moves(long number)
+{
+	return false;
+}
+
+static __always_inline void compat_read(long number, struct pt_regs *regs, struct doing *d)
+{
+	d->direction = -1;
+}
+#endif
 
 static __always_inline void end_of_file(struct sock *sk)
 {
 	__u64 key = (__u64)sk;
 	struct socket_state *state;
 
-	if (!(BPF_CORE_READ(sk, sk_shutdown) & RCV_SHUTDOWN))
+	if (!socket_at_end(sk))
 		return;
 	state = bpf_map_lookup_elem(&socket_states, &key);
 	if (state)
@@ -107,84 +178,144 @@ static __always_inline void end_of_file(struct sock *sk)
 }
 
 /* Bytes of message i: sendmmsg and recvmmsg return a number of messages, each one's length is in user memory. */
-static __always_inline __u64 message_len(const struct call *call, __u32 i)
+static __always_inline __u64 message_len(__u64 messages, __u32 i)
 {
-	__u64 at = call->buffer + i * sizeof(struct mmsghdr);
+	__u64 at = messages + i * sizeof(struct mmsghdr);
 	__u32 len = 0;
 
 	bpf_probe_read_user(&len, sizeof(len), (void *)(at + __builtin_offsetof(struct mmsghdr, msg_len)));
 	return len;
 }
 
-static __always_inline void one_call(struct task_struct *task, struct target_value *target, struct call *call,
-				     __u32 fd, int direction, long ret, __u64 flags)
+/* Bytes of all of them, 31 bits of it. */
+__attribute__((noinline)) int messages_len(__u64 messages, __u32 count_)
 {
-	bool many = call->shape == CALL_MESSAGES;
-	struct sock *sk = sock_of(task, fd);
-	struct socket_state *state;
+	__u64 sum = 0;
 
-	if (!sk || !socket_wanted(sk) || (flags & (MSG_PEEK | MSG_ERRQUEUE)))
+	for (__u32 i = 0; i < MESSAGES_MAX && i < count_; i++)
+		sum += message_len(messages, i);
+	return (int)(sum & 0x7fffffff);
+}
+
+/*
+ * One message, or all that a call moved. A global function of numbers: the verifier looks at it once, and not
+ * once per message and end; its stack begins anew (kernels before 6.13 want the sum of all under 512 bytes).
+ * what: direction | call_shape << 4 | message << 8 | count << 32.
+ */
+__attribute__((noinline)) int transfer_of(__u64 sock, __u64 len, __u64 later, __u64 what, __u64 buffer)
+{
+	struct moved moved = { .len = len, .later = later, .index = (what >> 8) & 0xffffff, .direction = what & 1 };
+	struct call call = { .shape = what >> 4 & 15, .buffer = buffer, .count = what >> 32 };
+	struct socket_state *state = bpf_map_lookup_elem(&socket_states, &sock);
+
+	if (state)
+		transfer((struct sock *)sock, state, (struct task_struct *)bpf_get_current_task(), &call, &moved);
+	return 0;
+}
+
+static __always_inline void all_messages(struct sock *sk, const struct call *call, int direction, __u64 left)
+{
+	__u64 what = direction | CALL_MESSAGES << 4;
+
+	for (__u32 i = 0; i < MESSAGES_MAX && left; i++) {
+		__u64 len = message_len(call->buffer, i);
+
+		if (len > left)
+			len = left;
+		left -= len;
+		if (len)
+			transfer_of((__u64)sk, len, left, what | i << 8, call->buffer);
+	}
+}
+
+#define BEGIN_SILENT 0 /* nothing is to be told */
+#define BEGIN_LENGTH 1 /* the bytes are not in the call's buffer */
+#define BEGIN_BYTES 2
+
+/* Finds or makes the socket's state; a function of its own for the same reasons. what: direction | tls << 1. */
+__attribute__((noinline)) int begin_of(__u64 sock, __u64 len, __u32 what, __u32 flags, __u64 stack)
+{
+	struct moved moved = { .len = len, .direction = what & 1 };
+	struct sock *sk = (struct sock *)sock;
+	struct call call = { .stack = stack };
+	struct socket_state *state = state_of(sk, &moved);
+
+	if (!state)
+		return BEGIN_SILENT;
+	if ((what & 2) && inside_tls(sk, state, (struct task_struct *)bpf_get_current_task(), &call,
+				     moved.direction, len))
+		return BEGIN_SILENT;
+	/* TCP throws the bytes away instead of copying them. */
+	return (flags & MSG_TRUNC) && state->counted ? BEGIN_LENGTH : BEGIN_BYTES;
+}
+
+static __always_inline void one_call(struct target_value *target, const struct call *call, const struct doing *d,
+				     long ret)
+{
+	struct sock *sk = sock_of((struct task_struct *)bpf_get_current_task(), d->fd);
+	enum call_shape shape = call->shape;
+	int begin;
+
+	if (!sk || !socket_wanted(sk) || (d->flags & (MSG_PEEK | MSG_ERRQUEUE)) ||
+	    (d->direction == EVENT_IN && (d->flags & MSG_OOB)))
 		return;
-	if (ret == 0) {
-		if (direction == EVENT_IN)
+	if (shape == CALL_MESSAGES && ret > 0)
+		ret = messages_len(call->buffer, (__u32)ret);
+	if (ret <= 0) {
+		if (d->direction == EVENT_IN)
 			end_of_file(sk);
 		return;
 	}
-	state = state_of(sk);
-	if (!state)
+	begin = begin_of((__u64)sk, (__u64)ret, d->direction | (target->flags & TARGET_TLS) << 1, d->flags,
+			 call->stack);
+	if (begin == BEGIN_SILENT)
 		return;
-	if ((target->flags & TARGET_TLS) && inside_tls(sk, state, call, direction, (__u64)ret))
-		return;
-	if ((flags & MSG_TRUNC) && !many)
-		call->shape = CALL_OTHER;
-	/* One place for transfer(): inlined more often it takes more stack than kernels before 6.13 have. */
-#pragma clang loop unroll(disable)
-	for (__u32 i = 0; i < MESSAGES_MAX; i++) {
-		__u64 len = many ? message_len(call, i) : (__u64)ret;
-
-		if (i >= (many ? ret : 1))
-			break;
-		if (len)
-			transfer(sk, state, task, direction, len, call, i, 0);
-	}
+	if (begin == BEGIN_LENGTH)
+		shape = CALL_OTHER;
+	if (shape == CALL_MESSAGES)
+		all_messages(sk, call, d->direction, (__u64)ret);
+	else
+		transfer_of((__u64)sk, (__u64)ret, 0, (__u64)d->direction | shape << 4 | call->count << 32,
+			    call->buffer);
 }
 
 SEC("tp_btf/sys_exit")
 int BPF_PROG(on_sys_exit, struct pt_regs *regs, long ret)
 {
 	long number = CALL_NUMBER(regs);
-	int direction = direction_of(number);
+	struct doing doing = { .direction = direction_of(number) };
 	struct target_value *target;
-	struct task_struct *task;
 	struct call call = {};
-	__u64 flags;
 
-	if (direction < 0 && number != NR_io_uring_enter)
-		return 0;
-	if (ret < 0)
+	if (ret < 0 || (doing.direction < 0 && number != NR_io_uring_enter && !compat_moves(number)))
 		return 0;
 	target = target_current();
 	if (!target)
 		return 0;
-	task = (struct task_struct *)bpf_get_current_task();
-	if (task_is_compat(task)) {
+	if (task_is_compat((struct task_struct *)bpf_get_current_task(), number)) { /* lengths only */
+		compat_read(number, regs, &doing);
+		if (doing.direction < 0)
+			return 0;
 		count(COUNTER_compat);
-		return 0;
-	}
-	if (number == NR_io_uring_enter) {
+	} else if (number == NR_io_uring_enter) {
 		if (ret > 0)
 			count(COUNTER_no_buffer);
 		return 0;
+	} else if (doing.direction < 0) {
+		return 0;
+	} else {
+		call_read(&call, regs);
+		doing.fd = (__u32)call.fd;
+		doing.flags = flags_of(number, regs);
 	}
-	call_read(&call, regs);
-	flags = flags_of(number, regs);
 	/* splice, (fd_in, off_in, fd_out, ...), can have a socket at either end. */
 #pragma clang loop unroll(disable)
 	for (int end = 0; end < 2; end++) {
-		one_call(task, target, &call, (__u32)(end ? call.count : call.fd), direction, ret, flags);
-		if (number != NR_splice)
+		one_call(target, &call, &doing, ret);
+		if (call.shape != CALL_OTHER || call.number != NR_splice)
 			break;
-		direction = EVENT_OUT;
+		doing.fd = (__u32)call.count;
+		doing.direction = EVENT_OUT;
 	}
 	return 0;
 }
@@ -200,11 +331,25 @@ int BPF_PROG(on_tcp_state, struct sock *sk, int old_state, int new_state)
 	state = bpf_map_lookup_elem(&socket_states, &key);
 	if (!state)
 		return 0;
-	if (new_state == TCP_CLOSE) {
+	if (new_state != TCP_CLOSE) {
+		send_end_event(state, 1 << EVENT_OUT, false);
+	} else if (!socket_has_more(sk)) {
 		send_end_event(state, 1 << EVENT_IN | 1 << EVENT_OUT, true);
 		bpf_map_delete_elem(&socket_states, &key);
-	} else {
-		send_end_event(state, 1 << EVENT_OUT, false);
 	}
+	return 0;
+}
+
+/* What was closed with bytes still to read. */
+SEC("tp_btf/tcp_destroy_sock")
+int BPF_PROG(on_tcp_destroy, struct sock *sk)
+{
+	__u64 key = (__u64)sk;
+	struct socket_state *state = bpf_map_lookup_elem(&socket_states, &key);
+
+	if (!state)
+		return 0;
+	send_end_event(state, 1 << EVENT_IN | 1 << EVENT_OUT, true);
+	bpf_map_delete_elem(&socket_states, &key);
 	return 0;
 }

@@ -13,6 +13,8 @@
 #define AF_INET 2
 #define AF_INET6 10
 #define SOCK_STREAM 1
+#define IPPROTO_TCP 6
+#define MSG_OOB 0x1
 #define MSG_PEEK 0x2
 #define MSG_TRUNC 0x20
 #define MSG_ERRQUEUE 0x2000
@@ -22,14 +24,15 @@
 struct socket_state {
 	__u64 inode;
 	__u64 bytes[2]; /* that passed, by event_direction */
+	__u32 seq[2];	/* TCP: sequence numbers of the next bytes, as far as they were counted */
 	__u32 transfers;
 	__u32 head[2]; /* bytes to copy; 0: config's */
-	__u32 copied_seq; /* TCP: where the reader was after our last receive */
 	__u32 pid;
 	__u8 described; /* EVENT_SOCKET was sent */
 	__u8 foreign;
 	__u8 ended; /* bits of directions, told */
-	__u8 pad;
+	__u8 counted; /* TCP, and seq[] is set */
+	__u32 pad;
 };
 
 static __always_inline __u64 socket_inode(struct sock *sk)
@@ -42,16 +45,39 @@ static __always_inline __u64 socket_inode(struct sock *sk)
 
 static __always_inline bool socket_wanted(struct sock *sk)
 {
-	__u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	__u16 family = LOAD(sk, __sk_common.skc_family);
 
 	if (family != AF_INET && family != AF_INET6 && family != AF_UNIX)
 		return false;
-	return BPF_CORE_READ(sk, sk_type) == SOCK_STREAM;
+	return LOAD(sk, sk_type) == SOCK_STREAM;
+}
+
+/* Not MPTCP or SCTP, which are no struct tcp_sock. */
+static __always_inline bool socket_is_tcp(struct sock *sk)
+{
+	return LOAD(sk, sk_protocol) == IPPROTO_TCP;
+}
+
+static __always_inline __u32 socket_queued(struct sock *sk)
+{
+	return BPF_CORE_READ(sk, sk_receive_queue.qlen);
+}
+
+/* The peer will send no more, and what it had sent was read. */
+static __always_inline bool socket_at_end(struct sock *sk)
+{
+	return (BPF_CORE_READ(sk, sk_shutdown) & RCV_SHUTDOWN) && !socket_queued(sk);
+}
+
+/* A connection can be over (half-closed by us, then by the peer) while its last bytes wait to be read. */
+static __always_inline bool socket_has_more(struct sock *sk)
+{
+	return BPF_CORE_READ(sk, sk_socket) && socket_queued(sk);
 }
 
 static __always_inline bool socket_is_unix(struct sock *sk)
 {
-	return BPF_CORE_READ(sk, __sk_common.skc_family) == AF_UNIX;
+	return LOAD(sk, __sk_common.skc_family) == AF_UNIX;
 }
 
 /* Did connect() choose the local port? Then its bucket's fastreuse is -1; whoever listens has bound, and
@@ -65,7 +91,7 @@ static __always_inline bool tcp_has_connected(struct sock *sk)
 
 static __always_inline void describe_inet(struct sock *sk, struct event_socket *e)
 {
-	__u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	__u16 family = LOAD(sk, __sk_common.skc_family);
 	__be16 port = BPF_CORE_READ(sk, __sk_common.skc_dport);
 
 	e->local.family = e->remote.family = family;
@@ -112,26 +138,54 @@ static __always_inline void describe_unix(struct sock *sk, struct event_socket *
 		e->path_len = (__u8)len;
 }
 
-/* TCP: were bytes moved before this transfer of len bytes? The counters count SYN and FIN: allow one. */
+/* Where the reader is. The call that takes the last bytes of a closed flow takes its FIN with them. */
+static __always_inline __u32 tcp_read_position(struct sock *sk)
+{
+	struct tcp_sock *tp = (struct tcp_sock *)sk;
+	__u32 position = BPF_CORE_READ(tp, copied_seq);
+	bool fin = (BPF_CORE_READ(sk, sk_shutdown) & RCV_SHUTDOWN) && position == BPF_CORE_READ(tp, rcv_nxt);
+
+	return position - fin;
+}
+
+/* Sequence number of the next byte in that direction. */
+static __always_inline __u32 tcp_next(struct sock *sk, int direction)
+{
+	return direction == EVENT_IN ? tcp_read_position(sk) : BPF_CORE_READ((struct tcp_sock *)sk, write_seq);
+}
+
+/*
+ * TCP: was this transfer of len bytes the first? First sequence numbers are not kept, but follow from counts
+ * of bytes: exactly, unless a FIN or a refused segment was counted, and then we say no. The counts move under
+ * our eyes, so look again when they did.
+ */
 static __always_inline bool tcp_is_fresh(struct sock *sk, int direction, __u32 len)
 {
 	struct tcp_sock *tp = (struct tcp_sock *)sk;
-	__u32 received = BPF_CORE_READ(tp, rcv_nxt) - (__u32)BPF_CORE_READ(tp, bytes_received);
-	__u32 acked = BPF_CORE_READ(tp, snd_una) - (__u32)BPF_CORE_READ(tp, bytes_acked);
-	__s32 read_before = (__s32)(BPF_CORE_READ(tp, copied_seq) - received);
-	__s32 sent_before = (__s32)(BPF_CORE_READ(tp, write_seq) - acked);
+	__u32 received = 0, sent = 0, next;
 
-	if (direction == EVENT_IN)
-		read_before -= (__s32)len;
-	else
-		sent_before -= (__s32)len;
-	return read_before >= -1 && read_before <= 1 && sent_before >= -1 && sent_before <= 1;
+#pragma clang loop unroll(disable)
+	for (int i = 0; i < 3; i++) {
+		next = BPF_CORE_READ(tp, rcv_nxt);
+		received = next - (__u32)BPF_CORE_READ(tp, bytes_received);
+		if (next == BPF_CORE_READ(tp, rcv_nxt))
+			break;
+	}
+#pragma clang loop unroll(disable)
+	for (int i = 0; i < 3; i++) {
+		next = BPF_CORE_READ(tp, snd_nxt);
+		sent = next - (__u32)(BPF_CORE_READ(tp, bytes_sent) - BPF_CORE_READ(tp, bytes_retrans));
+		if (next == BPF_CORE_READ(tp, snd_nxt))
+			break;
+	}
+	received = tcp_read_position(sk) - received;
+	sent = BPF_CORE_READ(tp, write_seq) - sent;
+	return direction == EVENT_IN ? received == len && !sent : !received && sent == len;
 }
 
 static __always_inline bool send_socket_event(struct sock *sk, struct socket_state *state, int direction, __u64 len)
 {
 	struct event_socket *e = bpf_ringbuf_reserve(&ring, sizeof(*e), 0);
-	struct target_value *target;
 
 	if (!e) {
 		count(COUNTER_ring_full);
@@ -141,13 +195,11 @@ static __always_inline bool send_socket_event(struct sock *sk, struct socket_sta
 	header_fill(&e->header, EVENT_SOCKET, sizeof(*e));
 	e->socket = state->inode;
 	e->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
-	target = target_current();
-	e->tls = target && (target->flags & TARGET_TLS);
 	if (socket_is_unix(sk)) {
 		describe_unix(sk, e);
 	} else {
 		describe_inet(sk, e);
-		e->fresh = tcp_is_fresh(sk, direction, (__u32)len);
+		e->fresh = state->counted && tcp_is_fresh(sk, direction, (__u32)len);
 	}
 	bpf_ringbuf_submit(e, wake_flag());
 	return true;
@@ -176,18 +228,19 @@ static __always_inline void send_end_event(struct socket_state *state, __u32 dir
 }
 
 /* Thread totals: a clock tick between the two reads would lose what it moved, so look again. */
-static __always_inline void read_thread_time(struct task_struct *task, struct event_data *e)
+static __always_inline void read_thread_time(struct task_struct *task, __u64 now_ns, __u64 *cpu_ns,
+					     __u64 *runqueue_ns)
 {
-	__u64 sum = BPF_CORE_READ(task, se.sum_exec_runtime);
-	__u64 start = BPF_CORE_READ(task, se.exec_start);
-	__u64 again = BPF_CORE_READ(task, se.sum_exec_runtime);
+	__u64 sum = LOAD(task, se.sum_exec_runtime);
+	__u64 start = LOAD(task, se.exec_start);
+	__u64 again = LOAD(task, se.sum_exec_runtime);
 
 	if (again != sum) {
 		sum = again;
-		start = BPF_CORE_READ(task, se.exec_start);
+		start = LOAD(task, se.exec_start);
 	}
-	e->cpu_ns = sum + (e->header.time_ns - start);
-	e->runqueue_ns = BPF_CORE_READ(task, sched_info.run_delay);
+	*cpu_ns = sum + (now_ns - start);
+	*runqueue_ns = LOAD(task, sched_info.run_delay);
 }
 
 /* Every power of two, and each 64th: has user space decided about this socket? */
@@ -207,27 +260,14 @@ static __always_inline void read_verdict(struct socket_state *state, bool plaint
 	state->head[EVENT_OUT] = v->head_out;
 }
 
-/* Where the reader is. The call that takes the last bytes of a closed flow takes its FIN with them. */
-static __always_inline __u32 tcp_read_position(struct sock *sk)
+/* NULL for what is not TCP. */
+static __always_inline struct tcp_sock *tcp_of(struct sock *sk)
 {
-	struct tcp_sock *tp = (struct tcp_sock *)sk;
-	__u32 position = BPF_CORE_READ(tp, copied_seq);
-	bool fin = (BPF_CORE_READ(sk, sk_shutdown) & RCV_SHUTDOWN) && position == BPF_CORE_READ(tp, rcv_nxt);
-
-	return position - fin;
-}
-
-/* Bytes that left a TCP socket with no event (splice, another process): their number, told by the kernel. */
-static __always_inline __u64 tcp_missed(struct sock *sk, struct socket_state *state, __u64 len)
-{
-	__u32 now = tcp_read_position(sk);
-	__u32 before = state->copied_seq;
-	__s32 missed = (__s32)(now - before - (__u32)len);
-
-	state->copied_seq = now;
-	if (!state->bytes[EVENT_IN] || missed <= 0)
-		return 0;
-	return (__u64)missed;
+#ifdef POINTERS_ARE_KNOWN
+	return bpf_skc_to_tcp_sock(sk);
+#else
+	return (struct tcp_sock *)sk;
+#endif
 }
 
 /* Starts the event of s: all of it but seq and bytes. */
@@ -245,7 +285,7 @@ static __always_inline void event_begin(struct scratch *s, const struct socket_s
 	s->event.direction = (__u8)direction;
 	s->event.flags = flags;
 	s->event.pad[0] = s->event.pad[1] = s->event.pad[2] = 0;
-	read_thread_time(task, &s->event);
+	read_thread_time(task, s->event.header.time_ns, &s->event.cpu_ns, &s->event.runqueue_ns);
 }
 
 static __always_inline void event_send(struct scratch *s)
@@ -262,64 +302,107 @@ static __always_inline void event_send(struct scratch *s)
 /* TCP sequence number of the first of the len bytes that just moved. */
 static __always_inline __u32 tcp_seq(struct sock *sk, int direction, __u64 len)
 {
-	struct tcp_sock *tp = (struct tcp_sock *)sk;
+	return tcp_next(sk, direction) - (__u32)len;
+}
 
-	return (direction == EVENT_IN ? tcp_read_position(sk) : BPF_CORE_READ(tp, write_seq)) - (__u32)len;
+/* Bytes that just moved: the first `len` of a call's len + later. */
+struct moved {
+	__u64 len, later;
+	__u32 index; /* the message of a vector of them */
+	int direction;
+};
+
+/* The first transfer that we see on this socket. */
+static __always_inline void state_begin(struct sock *sk, struct socket_state *state, const struct moved *m)
+{
+	__u32 all = (__u32)(m->len + m->later);
+
+	state->counted = socket_is_tcp(sk);
+	if (!state->counted)
+		return;
+	state->seq[EVENT_IN] = tcp_next(sk, EVENT_IN) - (m->direction == EVENT_IN ? all : 0);
+	state->seq[EVENT_OUT] = tcp_next(sk, EVENT_OUT) - (m->direction == EVENT_OUT ? all : 0);
 }
 
 /*
- * len > 0 bytes moved on sk. `call` tells where they are in user memory (shape CALL_OTHER: nowhere), message
- * `index` of it. Returns 0.
+ * Counts the bytes. On TCP also those that had moved since with no event of their own (splice, io_uring, a
+ * process that is no target, an urgent byte): their number stands in the sequence numbers. Returns it.
  */
-static __always_inline int transfer(struct sock *sk, struct socket_state *state, struct task_struct *task,
-				    int direction, __u64 len, const struct call *call, __u32 index, __u16 flags)
+static __always_inline __u64 state_advance(struct sock *sk, struct socket_state *state, const struct moved *m)
 {
-	__u32 key = direction, head = state->head[direction & 1];
+	int direction = m->direction & 1;
+	__u32 now, moved;
+
+	if (!state->counted) {
+		state->bytes[direction] += m->len;
+		return 0;
+	}
+	now = tcp_next(sk, direction) - (__u32)m->later;
+	moved = now - state->seq[direction];
+	if ((__s32)moved < 0) /* a later transfer by another thread was told first, and counted this one */
+		return 0;
+	state->seq[direction] = now;
+	if (moved != (__u32)m->len && BPF_CORE_READ((struct inet_connection_sock *)sk, icsk_ulp_ops))
+		moved = (__u32)m->len; /* kernel TLS: the numbers are those of the records */
+	state->bytes[direction] += moved;
+	return moved > (__u32)m->len ? moved - (__u32)m->len : 0;
+}
+
+/* Where the transfer that was just counted began. */
+static __always_inline __u64 offset_of(const struct socket_state *state, const struct moved *m)
+{
+	__u64 bytes = state->bytes[m->direction & 1];
+
+	return bytes > m->len ? bytes - m->len : 0;
+}
+
+/*
+ * m->len > 0 bytes moved on sk. `call` tells where they are in user memory (shape CALL_OTHER: nowhere).
+ */
+static __always_inline void transfer(struct sock *sk, struct socket_state *state, struct task_struct *task,
+				     const struct call *call, const struct moved *m)
+{
+	__u32 direction = m->direction & 1, key = direction, head = state->head[direction];
 	struct scratch *s = bpf_map_lookup_elem(&scratches, &key);
-	bool is_unix = socket_is_unix(sk);
-	__u64 missed = 0;
+	__u64 missed;
 
 	if (!s)
-		return 0;
-	if (!is_unix && direction == EVENT_IN)
-		missed = tcp_missed(sk, state, len);
-	if (missed) {
+		return;
+	missed = state_advance(sk, state, m);
+	if (missed)
 		count_add(COUNTER_spliced, missed);
-		state->bytes[EVENT_IN] += missed;
-	}
 	read_verdict(state, false);
 	if (state->foreign) {
-		state->bytes[direction & 1] += len;
 		if (state->foreign != VERDICT_CIPHERTEXT)
 			count(COUNTER_foreign);
-		return 0;
+		return;
 	}
 	if (!state->described)
-		state->described = send_socket_event(sk, state, direction, len);
-	event_begin(s, state, task, direction, len, flags);
-	if (!is_unix)
-		s->event.seq = tcp_seq(sk, direction, len);
+		state->described = send_socket_event(sk, state, m->direction, m->len + m->later);
+	event_begin(s, state, task, m->direction, m->len, 0);
+	s->event.offset = offset_of(state, m);
+	if (state->counted)
+		s->event.seq = state->seq[direction] - (__u32)m->len;
 	/* More than the socket can hold: the call slept until room was made. */
-	if (direction == EVENT_OUT && (__s64)len > (__s64)BPF_CORE_READ(sk, sk_sndbuf))
+	if (m->direction == EVENT_OUT && (__s64)m->len > (__s64)BPF_CORE_READ(sk, sk_sndbuf))
 		s->event.flags |= EVENT_LATE;
-	state->bytes[direction & 1] += len;
 	state->pid = s->event.header.pid;
 	if (call->shape == CALL_OTHER) {
 		s->event.flags |= EVENT_NO_BUFFER;
 		count(COUNTER_no_buffer);
 	} else {
 		if (!head)
-			head = direction == EVENT_IN ? config.head_in : config.head_out;
-		copy_call((__u64)direction << 32 | head, call->shape | index << 8, call->buffer, call->count, len);
+			head = m->direction == EVENT_IN ? config.head_in : config.head_out;
+		copy_call((__u64)direction << 32 | head, call->shape | m->index << 8, call->buffer, call->count, m->len);
 	}
 	event_send(s);
-	return 0;
 }
 
 /* Inside a TLS library the socket carries ciphertext: remember which socket, send nothing. */
-static __always_inline bool inside_tls(struct sock *sk, struct socket_state *state, const struct call *at,
-				       int direction, __u64 len)
+static __always_inline bool inside_tls(struct sock *sk, struct socket_state *state, struct task_struct *task,
+				       const struct call *at, int direction, __u64 len)
 {
+	struct moved moved = { .len = len, .direction = direction };
 	__u64 id = bpf_get_current_pid_tgid();
 	struct tls_call *call = bpf_map_lookup_elem(&tls_calls, &id);
 
@@ -332,15 +415,15 @@ static __always_inline bool inside_tls(struct sock *sk, struct socket_state *sta
 	if (call->socket && call->socket != state->inode)
 		call->mixed = 1;
 	call->socket = state->inode;
-	if (!socket_is_unix(sk)) {
-		if (!call->seq[direction & 1])
-			call->seq[direction & 1] = tcp_seq(sk, direction, len);
-		if (direction == EVENT_IN)
-			tcp_missed(sk, state, len);
+	if (direction == call->direction) {
+		call->time_ns = bpf_ktime_get_ns();
+		read_thread_time(task, call->time_ns, &call->cpu_ns, &call->runqueue_ns);
 	}
+	if (state->counted && !call->seq && direction == call->direction)
+		call->seq = tcp_seq(sk, direction, len);
 	if (!state->described)
 		state->described = send_socket_event(sk, state, direction, len);
-	state->bytes[direction & 1] += len;
+	state_advance(sk, state, &moved);
 	state->pid = id >> 32;
 	return true;
 }

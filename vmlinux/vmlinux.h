@@ -194,9 +194,14 @@ struct sock_common {
 	struct in6_addr skc_v6_rcv_saddr;
 };
 
+struct sk_buff_head {
+	u32 qlen;
+};
+
 struct sock {
 	struct sock_common __sk_common;
 	struct socket *sk_socket;
+	struct sk_buff_head sk_receive_queue;
 	int sk_sndbuf;
 	u16 sk_protocol;
 	u16 sk_type;
@@ -220,18 +225,22 @@ struct inet_sock {
 struct tcp_sock {
 	u32 rcv_nxt;
 	u32 copied_seq;
-	u32 snd_una;
+	u32 snd_nxt;
 	u32 write_seq;
 	u64 bytes_received;
-	u64 bytes_acked;
+	u64 bytes_sent;
+	u64 bytes_retrans;
 };
 
 struct inet_bind_bucket {
 	signed char fastreuse;
 };
 
+struct tcp_ulp_ops;
+
 struct inet_connection_sock {
 	struct inet_bind_bucket *icsk_bind_hash;
+	const struct tcp_ulp_ops *icsk_ulp_ops;
 };
 
 struct sockaddr_un {
