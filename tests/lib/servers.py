@@ -96,7 +96,7 @@ class Servers(shop.Shop):
 
         def start(port):
             command = ["mariadbd", "--no-defaults", f"--datadir={data}", f"--socket={path}", "--user=root"]
-            command += [f"--port={port}", "--bind-address=::", f"--pid-file={self.path('mariadb.pid')}"]
+            command += [f"--port={port}", "--bind-address=127.0.0.1,::1", f"--pid-file={self.path('mariadb.pid')}"]
             command += ["--general-log", f"--general-log-file={self.path('general.log')}", "--local-infile"]
             command += ["--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=16M"]
             command += ["--max-allowed-packet=64M"]
