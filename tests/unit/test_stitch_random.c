@@ -16,8 +16,8 @@
 
 #define ENDS 24
 #define PROCESSES 4
-#define STEPS 4000
-#define ROUNDS 40
+#define STEPS 3000
+#define ROUNDS 30
 
 static struct world world;
 static struct end ends[ENDS];

@@ -6,6 +6,7 @@
 
 #include "userspace/base/map.h"
 #include "userspace/base/memory.h"
+#include "userspace/report/visible.h"
 
 #define ENDPOINTS_MAX 2000
 #define CALLS_MAX 500	     /* different calls of one endpoint */
@@ -24,7 +25,8 @@ static const char *const dependency_names[] = { "database", "cache", "other serv
 
 /* One kind of call made by one endpoint. */
 struct call_sum {
-	char text[SPAN_NAME_MAX];
+	char text[TEXT_SHOWN + 1];
+	bool cut;
 	uint64_t count, total_ns, requests;
 	uint64_t seen_in; /* number of the request that counted it last */
 };
@@ -84,18 +86,10 @@ static struct endpoint *endpoint_of(struct findings *f, const struct span *s)
 		memory_free(e);
 		return NULL;
 	}
-	snprintf(e->service, sizeof(e->service), "%s", service);
-	snprintf(e->name, sizeof(e->name), "%s", s->name);
+	visible(e->service, sizeof(e->service), bytes_of_string(service));
+	visible(e->name, sizeof(e->name), bytes_of_string(s->name));
 	map_init(&e->calls, sizeof(uint64_t), CALLS_MAX);
 	return e;
-}
-
-/* Statements have line breaks, and a hostile one could have worse: nothing that moves the cursor. */
-static void one_line(char *text)
-{
-	for (; *text; text++)
-		if ((unsigned char)*text < ' ' || *text == 0x7f)
-			*text = ' ';
 }
 
 static void add_call(struct findings *f, struct endpoint *e, const struct span *s)
@@ -115,8 +109,8 @@ static void add_call(struct findings *f, struct endpoint *e, const struct span *
 			memory_free(c);
 			return;
 		}
-		snprintf(c->text, sizeof(c->text), "%.*s", (int)(text.len < 200 ? text.len : 200), text.data);
-		one_line(c->text);
+		visible(c->text, TEXT_SHOWN + 1, text);
+		c->cut = text.len > TEXT_SHOWN;
 	}
 	c->count++;
 	c->total_ns += s->end_ns - s->start_ns;
@@ -221,10 +215,10 @@ static void print_calls(FILE *out, const struct endpoint *e)
 		if (c->count < REPEATED_AT_LEAST * c->requests)
 			continue;
 		duration_text(text, sizeof(text), c->total_ns / c->requests);
-		fprintf(out, "      repeated x%.0f per request, %s (%.0f%% of its time): %.*s%s\n",
+		fprintf(out, "      repeated x%.0f per request, %s (%.0f%% of its time): %s%s\n",
 			(double)c->count / (double)c->requests, text,
-			100.0 * (double)c->total_ns / (double)(e->total_ns ? e->total_ns : 1), TEXT_SHOWN, c->text,
-			strlen(c->text) > TEXT_SHOWN ? "..." : "");
+			100.0 * (double)c->total_ns / (double)(e->total_ns ? e->total_ns : 1), c->text,
+			c->cut ? "..." : "");
 	}
 }
 

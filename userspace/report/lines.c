@@ -6,6 +6,7 @@
 #include "userspace/base/memory.h"
 #include "userspace/span/incomplete.h"
 
+#define PARENT_RULE_KEY "spantap.parent.rule"
 #define LINE_MAX_BYTES (4u << 20)
 
 struct lines {
@@ -39,6 +40,8 @@ static void add_attributes(struct json *j, const struct span *s)
 	for (uint32_t i = 0; i < s->attributes.count; i++) {
 		const struct attribute *a = &s->attributes.items[i];
 
+		if (!strcmp(a->key, PARENT_RULE_KEY)) /* ours, below */
+			continue;
 		json_key(j, a->key);
 		if (a->type == ATTRIBUTE_STRING)
 			json_string(j, attribute_string(&s->attributes, a));
@@ -50,7 +53,7 @@ static void add_attributes(struct json *j, const struct span *s)
 			json_double(j, a->number);
 	}
 	if (s->rule != PARENT_ROOT)
-		add_text(j, "spantap.parent.rule", parent_rule_name(s->rule));
+		add_text(j, PARENT_RULE_KEY, parent_rule_name(s->rule));
 	json_object_end(j);
 }
 
@@ -101,7 +104,7 @@ static void add_span(struct json *j, const struct span *s)
 		add_uint(j, "ttfb_ns", s->ttfb_ns);
 	add_uint(j, "end_ns", s->end_ns);
 	add_text(j, "status", statuses[s->outcome]);
-	add_text(j, "status_message", s->outcome_message);
+	add_text(j, "status_message", s->outcome == OUTCOME_ERROR ? s->outcome_message : "");
 	add_text(j, "service", s->resource ? s->resource->service : "");
 	if (s->resource && s->resource->pid) {
 		add_uint(j, "pid", s->resource->pid);

@@ -12,6 +12,7 @@
 #include "userspace/base/clock.h"
 #include "userspace/base/memory.h"
 #include "userspace/report/findings.h"
+#include "userspace/report/visible.h"
 
 #define BAR_WIDTH 16
 #define DEPTH_MAX 12
@@ -67,16 +68,13 @@ static void bar_text(char *out, size_t size, uint64_t from, uint64_t to, const s
 {
 	uint64_t all = root->end_ns > root->start_ns ? root->end_ns - root->start_ns : 1;
 	double scale = (double)BAR_WIDTH / (double)all;
-	int left = from > root->start_ns ? (int)((double)(from - root->start_ns) * scale) : 0;
-	int wide = (int)ceil((double)(to > from ? to - from : 0) * scale);
+	/* What ends after its root must not overflow an int. */
+	int left = from > root->start_ns ? (int)fmin((double)(from - root->start_ns) * scale, BAR_WIDTH - 1) : 0;
+	int wide = (int)fmin(ceil((double)(to > from ? to - from : 0) * scale), BAR_WIDTH - left);
 	size_t at = 0;
 
-	if (left >= BAR_WIDTH)
-		left = BAR_WIDTH - 1;
 	if (wide < 1)
 		wide = 1;
-	if (left + wide > BAR_WIDTH)
-		wide = BAR_WIDTH - left;
 	for (int i = 0; i < BAR_WIDTH && at + 4 < size; i++) {
 		bool full = i >= left && i < left + wide;
 
@@ -105,7 +103,7 @@ static bool has_children(const struct trace *trace, size_t index)
 static void print_line(struct tree *t, const struct fold *f, const struct span *root, const char *branch)
 {
 	const struct span *s = f->first;
-	char status[16], duration[32], bar[BAR_WIDTH * 4 + 1], stamp[32] = "";
+	char status[16], duration[32], bar[BAR_WIDTH * 4 + 1], stamp[32] = "", text[320];
 	const char *mark = f->error ? colour(t, RED) : "";
 
 	if (s == root) {
@@ -119,13 +117,14 @@ static void print_line(struct tree *t, const struct fold *f, const struct span *
 	status_text(status, sizeof(status), s);
 	duration_text(duration, sizeof(duration), f->total_ns);
 	bar_text(bar, sizeof(bar), f->start_ns, f->end_ns, root);
-	fprintf(t->options.out, "%-12s %s%4s%s %9s %s%s%s %s%s%s%s%s", stamp, mark, status, mark[0] ? colour(t, PLAIN) : "",
+	fprintf(t->options.out, "%-12s %s%4s%s %9s %s%s%s %s%s%s%s", stamp, mark, status, mark[0] ? colour(t, PLAIN) : "",
 		duration, colour(t, DIM), bar, colour(t, PLAIN), branch,
-		s == root ? colour(t, BOLD) : "", s->name, s == root ? colour(t, PLAIN) : "", "");
+		s == root ? colour(t, BOLD) : "", visible(text, sizeof(text), bytes_of_string(s->name)),
+		s == root ? colour(t, PLAIN) : "");
 	if (f->count > 1)
 		fprintf(t->options.out, "  %sx%llu%s", colour(t, BOLD), (unsigned long long)f->count, colour(t, PLAIN));
 	if ((s->kind == SPAN_SERVER || s == root) && s->resource)
-		fprintf(t->options.out, "  %s%s%s", colour(t, DIM), s->resource->service, colour(t, PLAIN));
+		fprintf(t->options.out, "  %s%s%s", colour(t, DIM), visible(text, sizeof(text), bytes_of_string(s->resource->service)), colour(t, PLAIN));
 	if (s->time.present && s == root) {
 		char cpu[32], queue[32], blocked[32];
 
@@ -135,8 +134,9 @@ static void print_line(struct tree *t, const struct fold *f, const struct span *
 		fprintf(t->options.out, "  %s[own: cpu %s, waiting %s, blocked %s]%s", colour(t, DIM), cpu, queue,
 			blocked, colour(t, PLAIN));
 	}
-	if (s->outcome_message[0])
-		fprintf(t->options.out, "  %s%s%s", mark, s->outcome_message, mark[0] ? colour(t, PLAIN) : "");
+	if (s->outcome == OUTCOME_ERROR && s->outcome_message[0])
+		fprintf(t->options.out, "  %s%s%s", mark, visible(text, sizeof(text), bytes_of_string(s->outcome_message)),
+			mark[0] ? colour(t, PLAIN) : "");
 	fputc('\n', t->options.out);
 }
 

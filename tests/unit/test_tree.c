@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* userspace/report/tree.h and findings.h: what people read, to the byte, without colour. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <cmocka.h>
+
+#include "tests/lib/sample.h"
+#include "userspace/base/buf.h"
+#include "userspace/report/findings.h"
+#include "userspace/report/tree.h"
+
+#define MS 1000000ull
+
+static struct sample sample;
+static char *text;
+static size_t text_len;
+static FILE *out;
+
+static int setup(void **state)
+{
+	(void)state;
+	setenv("TZ", "UTC", 1);
+	tzset();
+	sample_init(&sample);
+	out = open_memstream(&text, &text_len);
+	return !out;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	fclose(out);
+	free(text);
+	sample_release(&sample);
+	return 0;
+}
+
+static const char *run(const struct tree_options *options, const struct summary *summary)
+{
+	struct tree_options o = *options;
+	struct sink *sink;
+
+	o.out = out;
+	sink = tree_sink_new(&o);
+	assert_non_null(sink);
+	for (size_t i = 0; i < 2; i++)
+		sink->trace(sink, &sample.traces[i]);
+	if (summary)
+		sink->finish(sink, summary);
+	sink->free(sink);
+	fflush(out);
+	return text;
+}
+
+static void test_golden(void **state)
+{
+	static const struct tree_options options = { .width = 120 };
+
+	(void)state;
+	/* A child can end after its root: it fills the bar to the end. */
+	assert_string_equal(run(&options, NULL),
+		"22:13:20.001  200     3.0ms ████████████████ GET /pair/{id}  shop-web"
+		"  [own: cpu 0us, waiting 0us, blocked 0us]\n"
+		"               ok     3.0ms ·····███████████ ├ SELECT pair\n"
+		"              err     3.0ms ··········██████ ├ HGET  WRONGTYPE wrong kind of value\n"
+		"              500     3.0ms ···············█ ├ GET\n"
+		"             1000     3.0ms ···············█ │ ├ GET /ads  shop-ads\n"
+		"22:13:20.006    ?     3.0ms ████████████████ POST  shop-ads\n");
+}
+
+/* Calls that look alike are one line; one that failed stands alone. */
+static void test_fold(void **state)
+{
+	static const struct tree_options options = { .width = 120 };
+	const struct span *spans[12];
+	struct span *calls[11];
+	struct sink *sink;
+	struct tree_options o = options;
+	struct trace trace = { spans, 12 };
+
+	(void)state;
+	spans[0] = sample.spans[0];
+	for (size_t i = 0; i < 11; i++) {
+		calls[i] = span_new();
+		snprintf(calls[i]->name, sizeof(calls[i]->name), "SELECT pair");
+		calls[i]->kind = SPAN_CLIENT;
+		calls[i]->protocol = sample.spans[1]->protocol;
+		calls[i]->has_parent = true;
+		memcpy(calls[i]->parent_span_id, spans[0]->span_id, SPAN_ID_SIZE);
+		calls[i]->span_id[0] = (uint8_t)(100 + i);
+		calls[i]->start_ns = spans[0]->start_ns + i * 100000;
+		calls[i]->ttfb_ns = calls[i]->end_ns = calls[i]->start_ns + 50000;
+		calls[i]->outcome = i == 7 ? OUTCOME_ERROR : OUTCOME_UNSET;
+		spans[i + 1] = calls[i];
+	}
+	o.out = out;
+	sink = tree_sink_new(&o);
+	sink->trace(sink, &trace);
+	sink->free(sink);
+	fflush(out);
+	assert_non_null(strstr(text, "350us ████············ ├ SELECT pair  x7\n"));
+	assert_non_null(strstr(text, "err      50us ···█············ ├ SELECT pair\n"));
+	assert_non_null(strstr(text, "150us ····██·········· ├ SELECT pair  x3\n"));
+	for (size_t i = 0; i < 11; i++)
+		span_free(calls[i]);
+}
+
+static void test_limits(void **state)
+{
+	static const struct tree_options one = { .width = 120, .traces_max = 1 }, none = { .width = 120, .quiet = true };
+
+	(void)state;
+	assert_null(strstr(run(&one, NULL), "POST"));
+	rewind(out);
+	assert_non_null(strstr(text, "GET /pair/{id}"));
+	run(&none, NULL);
+	assert_int_equal(text_len, 0);
+}
+
+static void test_colour(void **state)
+{
+	static const struct tree_options options = { .width = 120, .colour = true };
+
+	(void)state;
+	assert_non_null(strstr(run(&options, NULL), "\033[1mGET /pair/{id}\033[0m"));
+	assert_non_null(strstr(text, "\033[31m 500\033[0m"));
+}
+
+/* A traced program must not be able to write to its observer's terminal. */
+static void test_hostile_text(void **state)
+{
+	static const struct tree_options options = { .width = 120 };
+	struct summary summary = { .spans = 6, .traces = 2 };
+	struct span *s = sample.spans[0];
+
+	(void)state;
+	snprintf(s->name, sizeof(s->name), "GET /\033[2J\r\n\xc2\x9b" "31m\xff");
+	snprintf(sample.web->service, sizeof(sample.web->service), "shop\007\n");
+	snprintf(sample.spans[2]->outcome_message, sizeof(s->outcome_message), "a\nb\033]0;x\007");
+	attributes_text(&sample.spans[1]->attributes, "db.query.text", "SELECT\n\t1\033[31m");
+	run(&options, &summary);
+	for (size_t i = 0; i < text_len; i++)
+		assert_true((uint8_t)text[i] >= ' ' || text[i] == '\n');
+	assert_null(strstr(text, "\xc2\x9b"));
+	assert_non_null(strstr(text, "GET / [2J   31m\xef\xbf\xbd  shop  "));
+}
+
+static void test_summary(void **state)
+{
+	static const struct tree_options options = { .width = 120, .quiet = true };
+	struct summary summary = {
+		.spans = 6,
+		.traces = 2,
+		.parents = { [PARENT_ROOT] = 2, [PARENT_UNIT] = 3, [PARENT_NONE] = 1 },
+		.lost = { { "ring_full", 0 }, { "gaps", 7 } },
+		.lost_count = 2,
+	};
+	const char *end;
+
+	(void)state;
+	end = strstr(run(&options, &summary), "\n6 spans");
+	assert_non_null(end);
+	assert_string_equal(end, "\n6 spans in 2 traces; parent known for 75.0% of 4 calls\n  not seen: gaps 7\n");
+}
+
+/* ---- findings ------------------------------------------------------------------------------- */
+
+/* Each with `calls` queries of 500 us. */
+static void add_requests(struct findings *f, const char *name, uint64_t ns, size_t requests, size_t calls)
+{
+	for (size_t r = 0; r < requests; r++) {
+		const struct span *spans[64];
+		struct trace trace = { spans, calls + 1 };
+		struct span *request = span_new();
+
+		snprintf(request->name, sizeof(request->name), "%s", name);
+		request->kind = SPAN_SERVER;
+		request->span_id[0] = 1;
+		request->resource = resource_hold(sample.web);
+		request->end_ns = ns;
+		request->time = (struct span_time){ true, false, 2 * MS, MS, MS };
+		spans[0] = request;
+		for (size_t i = 0; i < calls; i++) {
+			struct span *s = span_new();
+
+			s->kind = SPAN_CLIENT;
+			s->has_parent = true;
+			s->parent_span_id[0] = 1;
+			s->end_ns = 500000;
+			attributes_text(&s->attributes, "db.system.name", "postgresql");
+			attributes_text(&s->attributes, "db.query.text", "SELECT * FROM pair WHERE id = ?");
+			spans[i + 1] = s;
+		}
+		findings_add(f, &trace);
+		for (size_t i = 0; i <= calls; i++)
+			span_free((struct span *)spans[i]);
+	}
+}
+
+static void test_findings(void **state)
+{
+	struct findings *f = findings_new();
+
+	(void)state;
+	findings_print(f, out, false);
+	fflush(out);
+	assert_int_equal(text_len, 0);
+	add_requests(f, "GET /pair/{id}", 10 * MS, 20, 12);
+	add_requests(f, "GET /few", 5 * MS, 50, 4);
+	findings_print(f, out, false);
+	fflush(out);
+	assert_string_equal(text,
+		"\nwhat spantap found\n"
+		"  slowest endpoint: GET /pair/{id}, 10.0ms on average (shop-web)\n"
+		"  endpoints by total time:\n"
+		"    GET /few  shop-web: 50 requests, 0 errors, mean 5.0ms, worst 5.0ms\n"
+		"      time per request: database 2.0ms (40%), own cpu 2.0ms (40%), own waiting for a cpu 1.0ms (20%), "
+		"own blocked (sleep, lock, disk) 1.0ms (20%)\n"
+		"    GET /pair/{id}  shop-web: 20 requests, 0 errors, mean 10.0ms, worst 10.0ms\n"
+		"      time per request: database 6.0ms (60%), own cpu 2.0ms (20%), own waiting for a cpu 1.0ms (10%), "
+		"own blocked (sleep, lock, disk) 1.0ms (10%)\n"
+		"      repeated x12 per request, 6.0ms (60% of its time): SELECT * FROM pair WHERE id = ?\n");
+	findings_free(f);
+	findings_free(NULL);
+}
+
+static void test_durations(void **state)
+{
+	static const struct {
+		uint64_t ns;
+		const char *text;
+	} cases[] = {
+		{ 0, "0us" },		     { 999, "1us" },		 { 12300, "12us" },
+		{ 999499, "999us" },	     { 1000000, "1.0ms" },	 { 81240000, "81.2ms" },
+		{ 9999000000ull, "9999.0ms" }, { 14100000000ull, "14.1s" },
+	};
+	char out_text[32];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		duration_text(out_text, sizeof(out_text), cases[i].ns);
+		assert_string_equal(out_text, cases[i].text);
+	}
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_golden),  TEST(test_fold),	 TEST(test_limits),   TEST(test_colour), TEST(test_hostile_text),
+		TEST(test_summary), TEST(test_findings), TEST(test_durations),
+	};
+
+	return cmocka_run_group_tests_name("tree", tests, NULL, NULL);
+}
