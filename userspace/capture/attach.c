@@ -93,6 +93,7 @@ static int load(const struct uprobe_target *target, struct bpf_object *owner, co
 
 	if (!object)
 		return -errno;
+	object_make_room(object);
 	err = set_config(object, config);
 	if (!err)
 		err = object_share_maps(object, owner);

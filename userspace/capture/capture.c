@@ -66,6 +66,7 @@ static int load_process(struct capture *c)
 		return -errno;
 	memcpy((void *)&c->process->rodata->config, &config, sizeof(config));
 	bpf_map__set_max_entries(c->process->maps.ring, c->options.ring_bytes);
+	object_make_room(c->process->obj);
 	return process_bpf__load(c->process);
 }
 

@@ -60,6 +60,28 @@ int object_share_maps(struct bpf_object *object, struct bpf_object *owner)
 	return 0;
 }
 
+/* The allocator came with the permission to use it: v6.1. */
+static bool kernel_has_allocator(void)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	bool found = btf && btf__find_by_name_kind(btf, "bpf_mem_alloc", BTF_KIND_STRUCT) > 0;
+
+	btf__free(btf);
+	return found;
+}
+
+void object_make_room(struct bpf_object *object)
+{
+	struct bpf_map *map;
+
+	if (kernel_has_allocator())
+		return;
+	bpf_object__for_each_map(map, object) {
+		if (bpf_map__type(map) == BPF_MAP_TYPE_HASH)
+			bpf_map__set_map_flags(map, bpf_map__map_flags(map) & ~(__u32)BPF_F_NO_PREALLOC);
+	}
+}
+
 int object_map_fd(struct bpf_object *object, const char *name)
 {
 	struct bpf_map *map = bpf_object__find_map_by_name(object, name);

@@ -15,6 +15,13 @@
 /* Lets `object` (opened, not loaded) use the maps of `owner` (loaded) that have the same name. */
 int object_share_maps(struct bpf_object *object, struct bpf_object *owner);
 
+/*
+ * Kernels before v6.1 cannot allocate memory safely wherever a program may run, and warn with a stack trace
+ * in their log when a uprobe's program could ask for it: there the maps of `object` (opened, not loaded) get
+ * all their room at once.
+ */
+void object_make_room(struct bpf_object *object);
+
 /* The shared map of that name, or -1. */
 int object_map_fd(struct bpf_object *object, const char *name);
 
