@@ -1,15 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# Runs in a guest (guest.sh), prints TAP: what this kernel must do, then the programs named, each of which
-# prints TAP itself. A program gets 10 minutes; all that they print goes on as it is.
+# Runs in a guest (guest.sh), prints TAP: what this kernel must do, the programs named (each prints TAP itself and
+# gets 10 minutes), and whether the kernel's log stayed clean.
 #
 #   in_guest.sh SPANTAP PROGRAM...
 set -u
 spantap=$1
 shift
-export SPANTAP=$spantap GUEST=1
+export SPANTAP=$spantap GUEST=1 CMOCKA_MESSAGE_OUTPUT=TAP
 
-echo 1..2
+echo 1..3
 doctor=$("$spantap" doctor)
 status=$?
 [ $status -eq 0 ] && echo "ok - doctor: $(uname -r) will do" || echo "not ok - doctor: exit status $status"
@@ -24,5 +24,9 @@ for program; do
 	echo "# == $program, after $SECONDS s"
 	timeout -k 10 600 $program || { failed=1 && echo "# $program: exit status $?"; }
 done
+dmesg >/run/kernel.log
+grep -Eq 'WARNING|BUG:|Oops' /run/kernel.log && echo "not ok - the kernel complained of something" && failed=1 ||
+	echo "ok - the kernel complained of nothing"
+grep -E -A 9 'WARNING|BUG:|Oops' /run/kernel.log | head -n 40 | sed 's/^/# /'
 echo "# done after $SECONDS s"
 exit $failed
