@@ -415,14 +415,15 @@ static __always_inline bool inside_tls(struct sock *sk, struct socket_state *sta
 	if (call->socket && call->socket != state->inode)
 		call->mixed = 1;
 	call->socket = state->inode;
-	if (direction == call->direction) {
-		call->time_ns = bpf_ktime_get_ns();
-		read_thread_time(task, call->time_ns, &call->cpu_ns, &call->runqueue_ns);
-	}
 	if (state->counted && !call->seq && direction == call->direction)
 		call->seq = tcp_seq(sk, direction, len);
 	if (!state->described)
 		state->described = send_socket_event(sk, state, direction, len);
+	/* After the socket was told of: events are put into the order of their times. */
+	if (direction == call->direction) {
+		call->time_ns = bpf_ktime_get_ns();
+		read_thread_time(task, call->time_ns, &call->cpu_ns, &call->runqueue_ns);
+	}
 	state_advance(sk, state, &moved);
 	state->pid = id >> 32;
 	return true;

@@ -21,7 +21,10 @@ struct session_key {
 	__u32 pad;
 };
 
-/* The socket last seen with a session, and what is kept per socket, here for the plaintext's bytes. */
+/*
+ * The socket last seen with a session, and what is kept per socket, here for the plaintext's bytes. No socket
+ * (inode 0): the session was made while we watched, and has moved nothing yet.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 16384);
@@ -38,7 +41,7 @@ static __always_inline struct target_value *target_with_tls(void)
 	return target;
 }
 
-static __always_inline int enter(struct pt_regs *ctx, __u64 len, __u64 len_address)
+static __always_inline int enter(struct pt_regs *ctx, int direction, __u64 len, __u64 len_address)
 {
 	__u64 id = bpf_get_current_pid_tgid(), stack = PT_REGS_SP(ctx);
 	struct tls_call *outer, call = {
@@ -47,6 +50,7 @@ static __always_inline int enter(struct pt_regs *ctx, __u64 len, __u64 len_addre
 		.len = len,
 		.len_address = len_address,
 		.stack = stack,
+		.direction = (__u8)direction,
 	};
 
 	if (!target_with_tls())
@@ -74,19 +78,29 @@ static __always_inline __u64 bytes_moved(const struct tls_call *call, int ret)
 	return moved > call->len ? 0 : moved;
 }
 
+static __always_inline struct session_key session_key(__u64 session)
+{
+	return (struct session_key){ .session = session, .pid = bpf_get_current_pid_tgid() >> 32 };
+}
+
 /* What is kept of the call's session, when the socket is known; adds to *flags. */
 static __always_inline struct socket_state *session_of(const struct tls_call *call, __u16 *flags)
 {
-	struct session_key key = { .session = call->session, .pid = bpf_get_current_pid_tgid() >> 32 };
+	struct session_key key = session_key(call->session);
 	struct socket_state *state = bpf_map_lookup_elem(&sessions, &key);
 	struct socket_state first = { .inode = call->socket };
 
 	if (!call->socket || call->mixed) {
 		/* The bytes had been read ahead, or go through memory: never seen with a socket. */
-		if (!state)
-			count(COUNTER_tls_no_socket);
 		*flags |= EVENT_SOCKET_GUESSED;
-		return state;
+		if (state && state->inode)
+			return state;
+		count(COUNTER_tls_no_socket);
+		return NULL;
+	}
+	if (state && !state->inode) {
+		state->inode = call->socket;
+		*flags |= EVENT_TLS_FRESH;
 	}
 	if (state && state->inode == call->socket)
 		return state;
@@ -117,8 +131,9 @@ static __always_inline struct scratch *scratch_take(__u32 *which)
 	return NULL;
 }
 
-static __always_inline void send_plaintext(const struct tls_call *call, int direction, __u64 len)
+static __always_inline void send_plaintext(const struct tls_call *call, __u64 len)
 {
+	int direction = call->direction & 1;
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	__u16 flags = EVENT_PLAINTEXT;
 	struct socket_state *state = session_of(call, &flags);
@@ -141,14 +156,21 @@ static __always_inline void send_plaintext(const struct tls_call *call, int dire
 		head = direction == EVENT_IN ? config.head_in : config.head_out;
 	event_begin(s, state, task, direction, len, flags);
 	/* Of the ciphertext, but the same number at both ends: their spans can be joined by it. */
-	s->event.seq = call->seq[direction];
+	s->event.seq = call->seq;
+	if (call->time_ns) { /* when the bytes moved, which the other end may answer before we get here */
+		s->event.header.time_ns = call->time_ns;
+		s->event.cpu_ns = call->cpu_ns;
+		s->event.runqueue_ns = call->runqueue_ns;
+	}
 	state->bytes[direction] += len;
 	copy_call((__u64)which << 32 | head, CALL_PLAIN, call->buffer, len, len);
 	event_send(s);
 	__sync_fetch_and_add(&s->busy, -1);
 }
 
-static __always_inline int leave(struct pt_regs *ctx, int direction)
+/* All of them return an int. */
+SEC("uprobe")
+int on_return(struct pt_regs *ctx)
 {
 	__u64 id = bpf_get_current_pid_tgid(), stack = PT_REGS_SP(ctx), len;
 	struct tls_call *found, call;
@@ -167,42 +189,47 @@ static __always_inline int leave(struct pt_regs *ctx, int direction)
 	bpf_map_delete_elem(&tls_calls, &id);
 	len = bytes_moved(&call, (int)PT_REGS_RC(ctx));
 	if (len)
-		send_plaintext(&call, direction, len);
+		send_plaintext(&call, len);
 	return 0;
 }
 
-/* int SSL_read(SSL *, void *, int), int SSL_write(SSL *, const void *, int) */
+/* (SSL *, void *, int) */
 SEC("uprobe")
-int on_call(struct pt_regs *ctx)
+int on_read(struct pt_regs *ctx)
 {
-	return enter(ctx, (__u32)PT_REGS_PARM3(ctx), 0);
+	return enter(ctx, EVENT_IN, (__u32)PT_REGS_PARM3(ctx), 0);
 }
 
-/* int SSL_read_ex(SSL *, void *, size_t, size_t *), int SSL_write_ex(the same) */
+/* (SSL *, const void *, int) */
 SEC("uprobe")
-int on_call_ex(struct pt_regs *ctx)
+int on_write(struct pt_regs *ctx)
 {
-	return enter(ctx, PT_REGS_PARM3(ctx), PT_REGS_PARM4(ctx));
+	return enter(ctx, EVENT_OUT, (__u32)PT_REGS_PARM3(ctx), 0);
 }
 
+/* (SSL *, void *, size_t, size_t *moved) */
 SEC("uprobe")
-int on_read_return(struct pt_regs *ctx)
+int on_read_ex(struct pt_regs *ctx)
 {
-	return leave(ctx, EVENT_IN);
+	return enter(ctx, EVENT_IN, PT_REGS_PARM3(ctx), PT_REGS_PARM4(ctx));
 }
 
+/* (SSL *, const void *, size_t, size_t *moved) */
 SEC("uprobe")
-int on_write_return(struct pt_regs *ctx)
+int on_write_ex(struct pt_regs *ctx)
 {
-	return leave(ctx, EVENT_OUT);
+	return enter(ctx, EVENT_OUT, PT_REGS_PARM3(ctx), PT_REGS_PARM4(ctx));
 }
 
-/* SSL *SSL_new(SSL_CTX *): before the first byte of a new connection, so that its plaintext is known to be
- * seen from its start. */
+/* At the return of SSL *SSL_new(SSL_CTX *): nothing has moved yet. */
 SEC("uprobe")
 int on_new(struct pt_regs *ctx)
 {
-	target_with_tls();
+	struct session_key key = session_key(PT_REGS_RC(ctx));
+	struct socket_state none = {};
+
+	if (target_with_tls() && key.session)
+		bpf_map_update_elem(&sessions, &key, &none, BPF_ANY);
 	return 0;
 }
 
@@ -210,10 +237,7 @@ int on_new(struct pt_regs *ctx)
 SEC("uprobe")
 int on_free(struct pt_regs *ctx)
 {
-	struct session_key key = {
-		.session = PT_REGS_PARM1(ctx),
-		.pid = bpf_get_current_pid_tgid() >> 32,
-	};
+	struct session_key key = session_key(PT_REGS_PARM1(ctx));
 
 	if (target_with_tls())
 		bpf_map_delete_elem(&sessions, &key);

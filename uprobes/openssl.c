@@ -23,15 +23,24 @@ static bool matches(const struct elf *elf)
 	return elf_find(elf, "SSL_read", &f) && elf_find(elf, "SSL_write", &f);
 }
 
+struct pair {
+	const char *read, *at_read;
+	const char *write, *at_write;
+};
+
+static const struct pair pairs[] = {
+	{ "SSL_read", "on_read", "SSL_write", "on_write" },
+	{ "SSL_read_ex", "on_read_ex", "SSL_write_ex", "on_write_ex" }, /* OpenSSL 1.1.1 and newer */
+};
+
 /* Both directions or none: half a conversation is worse than nothing. */
-static int locate_pair(const struct elf *elf, struct uprobe_plan *plan, const char *read, const char *write,
-		       const char *at_entry)
+static int locate_pair(const struct elf *elf, struct uprobe_plan *plan, const struct pair *pair)
 {
 	size_t before = plan->count;
-	int err = uprobe_plan_function(plan, elf, read, at_entry, "on_read_return");
+	int err = uprobe_plan_function(plan, elf, pair->read, pair->at_read, "on_return");
 
 	if (!err)
-		err = uprobe_plan_function(plan, elf, write, at_entry, "on_write_return");
+		err = uprobe_plan_function(plan, elf, pair->write, pair->at_write, "on_return");
 	if (err)
 		plan->count = before;
 	return err == -ENOENT || err == -ENOTSUP ? 0 : err;
@@ -39,13 +48,13 @@ static int locate_pair(const struct elf *elf, struct uprobe_plan *plan, const ch
 
 static int locate(const struct elf *elf, struct uprobe_plan *plan)
 {
-	int err = locate_pair(elf, plan, "SSL_read", "SSL_write", "on_call");
+	int err = 0;
 
-	if (!err) /* not in BoringSSL, nor before OpenSSL 1.1.1 */
-		err = locate_pair(elf, plan, "SSL_read_ex", "SSL_write_ex", "on_call_ex");
+	for (size_t i = 0; !err && i < sizeof(pairs) / sizeof(pairs[0]); i++)
+		err = locate_pair(elf, plan, &pairs[i]);
 	if (err || !plan->count)
 		return err;
-	uprobe_plan_function(plan, elf, "SSL_new", "on_new", NULL);
+	uprobe_plan_function(plan, elf, "SSL_new", NULL, "on_new");
 	uprobe_plan_function(plan, elf, "SSL_free", "on_free", NULL);
 	return 0;
 }

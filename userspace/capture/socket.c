@@ -19,7 +19,7 @@ struct socket {
 	struct connection *raw, *plaintext;
 	enum side side;
 	bool midway;
-	bool probed;	 /* plaintext is seen from its first byte, if the socket is */
+	bool probed;	 /* plaintext is seen from its first byte on */
 	bool ciphertext; /* TLS records were seen */
 	bool judged;	 /* the kernel has a verdict */
 	uint64_t position[2][2]; /* next expected offset: [plaintext][direction] */
@@ -128,7 +128,7 @@ static struct connection **connection_of(struct socket_table *t, struct socket *
 		.observer = t->options.observer,
 		.context = &s->info,
 		.side = s->side,
-		.midway = s->midway || (plaintext && !s->probed),
+		.midway = plaintext ? !s->probed : s->midway,
 		.tls = plaintext,
 		.only = t->options.only,
 		.peer_port = s->side == SIDE_SERVER ? s->info.local.port : s->info.remote.port,
@@ -200,6 +200,15 @@ static bool is_tls_record(struct bytes b)
 	       (b.data[3] << 8 | b.data[4]) <= (1 << 14) + 2048;
 }
 
+/* The last words of a connection that has ended are none (its ends are not known any more). */
+static void count_tls(struct socket_table *t, const struct socket *s, int by)
+{
+	if (!s->info.local.family)
+		return;
+	t->counters.foreign += (uint64_t)by;
+	t->counters.tls += (uint64_t)by;
+}
+
 /* Ciphertext is no business of decoders; its plaintext comes on its own, or never. */
 static bool is_ciphertext(struct socket_table *t, struct socket *s, const struct connection *c,
 			  struct bytes head)
@@ -208,8 +217,7 @@ static bool is_ciphertext(struct socket_table *t, struct socket *s, const struct
 		return true;
 	if (!s->ciphertext && connection_verdict(c) == VERDICT_UNDECIDED && is_tls_record(head)) {
 		s->ciphertext = true;
-		t->counters.foreign++;
-		t->counters.tls++;
+		count_tls(t, s, 1);
 		set_verdict(t, s, c);
 	}
 	return s->ciphertext;
@@ -218,9 +226,10 @@ static bool is_ciphertext(struct socket_table *t, struct socket *s, const struct
 /* The first bytes of what TLS carries. */
 static void begin_plaintext(struct socket_table *t, struct socket *s, const struct connection *c)
 {
-	if (s->ciphertext || s->told == VERDICT_FOREIGN)
+	if (s->ciphertext)
+		count_tls(t, s, -1);
+	else if (s->told == VERDICT_FOREIGN)
 		t->counters.foreign--;
-	t->counters.tls -= s->ciphertext;
 	s->resyncs = 0;
 	set_verdict(t, s, c);
 }
@@ -262,7 +271,6 @@ static void on_socket(struct socket_table *t, const struct event_socket *e)
 		.remote = e->remote,
 	};
 	enum side side = (enum side)e->side;
-	struct socket *s;
 
 	if (e->path_len && e->path_len <= EVENT_PATH_MAX) {
 		memcpy(info.path, e->path, e->path_len);
@@ -271,9 +279,7 @@ static void on_socket(struct socket_table *t, const struct event_socket *e)
 	}
 	if (e->local.family != AF_UNIX)
 		side = inet_side(t, e);
-	s = socket_table_open(t, &info, side, !e->fresh);
-	if (s)
-		s->probed = e->tls;
+	socket_table_open(t, &info, side, !e->fresh);
 }
 
 static struct socket *socket_of(struct socket_table *t, uint64_t id, uint32_t pid)
@@ -297,6 +303,8 @@ static void on_data(struct socket_table *t, const struct event_data *e)
 	struct connection *c;
 	uint64_t *position;
 
+	if (first)
+		s->probed = e->flags & EVENT_TLS_FRESH;
 	c = s ? *connection_of(t, s, plaintext) : NULL;
 	if (!c) {
 		t->counters.refused += s != NULL;
