@@ -113,8 +113,7 @@ static int run(int argc, char **argv)
 		err = error_set(&error, -EINVAL, "run what? spantap run [OPTIONS] -- COMMAND [ARGUMENT...]");
 	if (!err)
 		err = session_check(&o, &error);
-	if (!err && !o.output)
-		o.output = "/dev/stderr";
+	o.output_stderr = true;
 	if (!err)
 		pid = start(command, go);
 	if (!err && pid < 0)

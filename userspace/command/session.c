@@ -34,6 +34,7 @@ struct session {
 	size_t sink_count, export_count;
 	FILE *out;
 	int signals;
+	bool ran; /* there is something to sum up */
 };
 
 void session_defaults(struct session_options *o)
@@ -107,7 +108,7 @@ static int open_output(struct session *s, struct error *error)
 	const struct session_options *o = &s->options;
 	struct tree_options tree = { .traces_max = o->traces_max, .width = 120 };
 
-	s->out = stdout;
+	s->out = o->output_stderr ? stderr : stdout;
 	if (o->output) {
 		s->out = fopen(o->output, "we");
 		if (!s->out)
@@ -286,10 +287,16 @@ static void live_loop(struct session *s)
 
 int session_loop(struct session *s, struct error *error)
 {
+	int err = 0;
+
 	if (s->options.pcap)
-		return replay_file(s->options.pcap, s->stitch, s->options.protocol, error);
-	live_loop(s);
-	return 0;
+		err = replay_file(s->options.pcap, s->stitch, s->options.protocol, error);
+	else
+		live_loop(s);
+	if (err) /* of a file: what came before the damage counts */
+		stitch_flush(s->stitch);
+	s->ran = !err || stitch_counters(s->stitch)->spans;
+	return err;
 }
 
 /* ---- ending --------------------------------------------------------------------------------- */
@@ -347,10 +354,10 @@ void session_finish(struct session *s)
 		return;
 	if (s->capture)
 		capture_finish(s->capture);
-	if (s->stitch) {
+	if (s->stitch)
 		stitch_flush(s->stitch);
+	if (s->ran)
 		tell_summary(s);
-	}
 	stitch_free(s->stitch);
 	for (size_t i = 0; i < s->sink_count; i++)
 		s->sinks[i]->free(s->sinks[i]);
@@ -358,7 +365,7 @@ void session_finish(struct session *s)
 		s->exports[i]->free(s->exports[i]);
 	capture_free(s->capture);
 	span_rules_release(&s->rules);
-	if (s->out && s->out != stdout)
+	if (s->out && s->options.output)
 		fclose(s->out);
 	if (s->signals >= 0)
 		close(s->signals);

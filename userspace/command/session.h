@@ -27,6 +27,7 @@ struct session_options {
 	const char *otlp, *datadog; /* NULL: not asked for */
 	bool json, help, verbose;
 	const char *output; /* file for the tree or JSON; NULL: stdout */
+	bool output_stderr; /* NULL: standard error instead */
 	uint64_t traces_max;
 	const char *colour; /* NULL: by terminal */
 	int colour_choice;
