@@ -22,6 +22,27 @@ static const char *authority_end(const char *url)
 	return at + strcspn(at, "/?#");
 }
 
+/* [user@] host or [v6] with nothing, or a port from 1 to 65535, behind it. */
+static bool port_is_fine(const char *authority, const char *end)
+{
+	const char *colon = NULL;
+	unsigned int port = 0;
+
+	for (const char *c = authority; c < end; c++)
+		if (*c == '@' || *c == ']')
+			colon = NULL;
+		else if (*c == ':')
+			colon = c;
+	if (!colon)
+		return true;
+	for (const char *c = colon + 1; c < end; c++) {
+		if (*c < '0' || *c > '9' || port > 65535)
+			return false;
+		port = port * 10 + (unsigned int)(*c - '0');
+	}
+	return port > 0 && port <= 65535;
+}
+
 int url_check(const char *who, const char *url, struct error *error)
 {
 	const char *host = after_scheme(url);
@@ -40,6 +61,10 @@ int url_check(const char *who, const char *url, struct error *error)
 			who, (int)(host - url), url);
 	if (authority_end(url) == host || *host == ':')
 		return error_set(error, -EINVAL, "%s: \"%s\" names no host", who, url);
+	if (!port_is_fine(host, authority_end(url)))
+		return error_set(error, -EINVAL,
+				 "%s: what follows the host's colon is no port from 1 to 65535",
+				 who);
 	return 0;
 }
 
