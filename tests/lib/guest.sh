@@ -74,6 +74,7 @@ fetch() {
 	image=$(apt-cache "${apt[@]}" depends linux-image-amd64 | sed -n 's/.*Depends: //p' | head -n 1)
 	apt-get "${apt[@]}" download "$image" >>log 2>&1 || die "apt-get download $image: $(tail -n 1 log)"
 	dpkg-deb -x ./*.deb root || die "unpack $image"
+	[ -d root/lib ] || ln -s usr/lib root/lib # since Debian 13
 	make_initrd root >initrd || die "no initrd"
 	mv root/boot/vmlinuz-* vmlinuz
 	rm -rf lists archives ./*.deb ./*.bin root/usr/share root/boot
@@ -84,7 +85,7 @@ fetch() {
 make_initrd() {
 	local root=$1 version tree module path
 	tree=$(mktemp -d)
-	version=$(ls "$root/lib/modules")
+	version=$(ls "$root/lib/modules") || return 1
 	mkdir -p "$tree"/{bin,modules,proc,sys,dev,root,lower,upper}
 	cp "$(command -v busybox)" "$tree/bin/busybox"
 	/sbin/depmod -b "$root" "$version" 2>/dev/null
