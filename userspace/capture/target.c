@@ -154,6 +154,7 @@ int targets_add(struct targets *t, uint32_t pid, struct error *error)
 	if (err && err != -EEXIST)
 		return error_set(error, err, "too many targets: at most %u processes", TARGETS_MAX);
 	scan_children(t, pid, 0);
+	targets_resource(t, pid); /* its first span may end after it has */
 	return 0;
 }
 
