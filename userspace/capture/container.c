@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * See container.h. The paths that engines use are listed in tests/unit/test_container.c. Engines are asked
- * through what they keep on disk (podman, CRI-O, containerd) or their socket (docker).
+ * through their socket (docker), what they keep on disk (containerd) or what they run (podman, CRI-O).
  */
 #include "userspace/capture/container.h"
 
@@ -13,6 +13,7 @@
 #include "userspace/base/procfs.h"
 
 #define ID_LEN 64
+#define TASK_LEN 32
 #define SHORT_ID_MIN 4
 #define FILE_MAX_BYTES (16u << 20)
 #define ANSWER_MAX_BYTES (1u << 20)
@@ -28,9 +29,28 @@ static bool is_hex(struct bytes b)
 	return b.len > 0;
 }
 
+static bool is_digits(struct bytes b)
+{
+	uint64_t number;
+
+	return bytes_number(b, &number);
+}
+
+/* ECS on Fargate: 32 hex digits of the task, "-", a number. */
+static bool is_fargate(struct bytes b)
+{
+	return b.len > TASK_LEN + 1 && b.data[TASK_LEN] == '-' && is_hex(bytes_part(b, 0, TASK_LEN)) &&
+	       is_digits(bytes_from(b, TASK_LEN + 1));
+}
+
 /* The id in one path component: `ID`, `docker-ID.scope`, `libpod-ID`, `crio-ID`, ... */
 static struct bytes id_of_component(struct bytes component)
 {
+	if (is_fargate(component))
+		return component;
+	/* The engine's monitor of a container is not in it. */
+	if (bytes_starts(component, "libpod-conmon-") || bytes_starts(component, "crio-conmon-"))
+		return (struct bytes){ 0 };
 	if (component.len > 6 && bytes_is(bytes_from(component, component.len - 6), ".scope"))
 		component.len -= 6;
 	if (component.len < ID_LEN)
@@ -66,7 +86,7 @@ static bool keep_last_id(void *context, struct bytes component)
 {
 	struct bytes id = id_of_component(component), *last = context;
 
-	/* conmon's and pause scopes carry the same id in another component: the last one wins. */
+	/* Nested containers: the innermost one. */
 	if (id.len)
 		*last = id;
 	return false;
@@ -189,29 +209,48 @@ static bool find_docker(const char *name, char *id)
 	return found;
 }
 
-/* podman and CRI-O: [{"id":"...","names":["web"],...},...] */
-static bool find_storage(const char *name, char *id)
+/*
+ * podman and CRI-O, wherever they keep their files: each container has a monitor that runs as
+ * "conmon ... -c ID ... -n NAME ..." as long as it does.
+ */
+struct conmon_search {
+	const char *name;
+	char *id;
+	struct buf text;
+};
+
+static struct bytes option_of(struct bytes cmdline, const char *option)
 {
-	static const char path[] = "/var/lib/containers/storage/overlay-containers/containers.json";
-	struct buf file;
-	struct bytes json, one, list;
-	size_t at = 0;
-	bool found = false;
-	char quoted[130];
+	struct bytes word;
 
-	buf_init(&file, FILE_MAX_BYTES);
-	procfs_read(path, &file);
-	json = buf_bytes(&file);
-	snprintf(quoted, sizeof(quoted), "\"%s\"", name);
-	while (!found && (one = next_string(json, "id", &at)).len) {
-		size_t end = bytes_find(json, ']', at); /* of its names */
+	for (size_t i = 1; (word = procfs_argument(cmdline, i)).len; i++)
+		if (bytes_is(word, option))
+			return procfs_argument(cmdline, i + 1);
+	return (struct bytes){ 0 };
+}
 
-		list = bytes_part(json, at, end - at);
-		if (one.len == ID_LEN && memmem(list.data, list.len, "\"names\"", 7) &&
-		    memmem(list.data, list.len, quoted, strlen(quoted)))
-			found = copy_id(one, id);
-	}
-	buf_release(&file);
+static int look_at_conmon(void *context, uint32_t pid)
+{
+	struct conmon_search *s = context;
+
+	buf_reset(&s->text);
+	procfs_read_pid(pid, "comm", &s->text);
+	if (!bytes_is(buf_bytes(&s->text), "conmon\n"))
+		return 0;
+	buf_reset(&s->text);
+	procfs_read_pid(pid, "cmdline", &s->text);
+	return bytes_is(option_of(buf_bytes(&s->text), "-n"), s->name) &&
+	       copy_id(option_of(buf_bytes(&s->text), "-c"), s->id);
+}
+
+static bool find_conmon(const char *name, char *id)
+{
+	struct conmon_search s = { .name = name, .id = id };
+	bool found;
+
+	buf_init(&s.text, 65536);
+	found = procfs_each_pid(look_at_conmon, &s) > 0;
+	buf_release(&s.text);
 	return found;
 }
 
@@ -269,7 +308,7 @@ static bool find_containerd(const char *name, char *id)
 bool container_find(const char *name, char id[CONTAINER_ID_SIZE])
 {
 	return plain_name(name) &&
-	       (find_docker(name, id) || find_storage(name, id) || find_containerd(name, id));
+	       (find_docker(name, id) || find_conmon(name, id) || find_containerd(name, id));
 }
 
 void container_name(const char *id, char *out, size_t size)

@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* See program.h. Rules by interpreter and server; whatever they do not know is called by its executable. */
+/*
+ * See program.h. An executable is an interpreter (then its language's rules, program_python.c and
+ * program_rules.c, find what it runs) or the program itself. tests/unit/test_program.c lists what comes out.
+ */
 #include "userspace/capture/program.h"
 
 #include <errno.h>
 #include <stdio.h>
 
 #include "userspace/base/procfs.h"
+#include "userspace/capture/program_rules.h"
 
 #define CMDLINE_MAX 65536
+#define PART_MAX 60 /* of "directory/name" */
 
-static struct bytes base_name(struct bytes path)
+struct bytes program_base_name(struct bytes path)
 {
 	size_t at = path.len;
 
@@ -20,21 +25,16 @@ static struct bytes base_name(struct bytes path)
 	return bytes_from(path, at);
 }
 
-static bool ends(struct bytes b, const char *suffix)
+struct bytes program_without(struct bytes b, const char *suffix)
 {
 	size_t len = strlen(suffix);
 
-	return b.len > len && bytes_is(bytes_from(b, b.len - len), suffix);
-}
-
-static struct bytes without(struct bytes b, const char *suffix)
-{
-	if (ends(b, suffix))
-		b.len -= strlen(suffix);
+	if (b.len > len && bytes_is(bytes_from(b, b.len - len), suffix))
+		b.len -= len;
 	return b;
 }
 
-static void set_name(struct program *p, struct bytes name)
+void program_set(struct program *p, struct bytes name)
 {
 	if (!name.len)
 		return;
@@ -42,62 +42,91 @@ static void set_name(struct program *p, struct bytes name)
 	p->named = true;
 }
 
-/* Names that say nothing: the directory says more. */
-static bool vague(struct bytes name)
+void program_add_role(struct program *p, struct bytes role)
 {
-	static const char *const words[] = { "app", "main", "server", "index", "run", "start", "manage", "wsgi",
-					     "asgi", "__main__", "web", "worker", "service", "api" };
+	size_t len = strlen(p->name);
 
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (bytes_is(name, words[i]))
+	if (role.len && p->named)
+		snprintf(p->name + len, sizeof(p->name) - len, "-%.*s", (int)(role.len < 30 ? role.len : 30),
+			 (const char *)role.data);
+}
+
+static bool is_one_of(struct bytes name, const char *const *words)
+{
+	for (; *words; words++)
+		if (bytes_is(name, *words))
 			return true;
 	return false;
 }
 
-/* A script's own name; where that is vague and its directory is known and not, both: "shop/app". */
-static void set_script(struct program *p, struct bytes script, const char *directory)
+bool program_vague(struct bytes name)
 {
-	struct bytes name = base_name(script), folder;
+	static const char *const words[] = { "app", "application", "main", "Main", "server", "index", "run", "start",
+					     "manage", "wsgi", "asgi", "__main__", "web", "worker", "service", "api",
+					     NULL };
 
-	name = without(without(without(without(name, ".py"), ".js"), ".rb"), ".php");
-	name = without(without(without(name, ".mjs"), ".cjs"), ".ts");
-	set_name(p, name);
-	if (!vague(name))
-		return;
-	folder = script.len > base_name(script).len ?
-			 base_name(bytes_part(script, 0, script.len - base_name(script).len)) :
-			 base_name(bytes_of_string(directory));
-	if (!folder.len || bytes_is(folder, ".") || bytes_is(folder, "..") || bytes_is(folder, "tmp"))
-		return;
-	snprintf(p->name, sizeof(p->name), "%.*s/%.*s", (int)(folder.len < 60 ? folder.len : 60),
-		 (const char *)folder.data, (int)(name.len < 60 ? name.len : 60), (const char *)name.data);
+	return is_one_of(name, words);
 }
 
-/* "package.module:application" or "package.module:create()": the module. */
-static void set_application(struct program *p, struct bytes target, const char *directory)
+/* The deepest directory of a path whose name says something. */
+static struct bytes telling_directory(struct bytes path)
 {
-	struct bytes module = bytes_part(target, 0, bytes_find(target, ':', 0));
-	size_t dot = bytes_find(module, '.', 0);
+	static const char *const words[] = { ".", "..", "tmp", "src", "dist", "build", "lib", "bin", "sbin", "out", "usr",
+					     "opt", "srv", "home", "root", "var", "www", "html", "public", "current",
+					     "release", "debug", "target", "local", "code", "workspace", "exe", NULL };
 
-	if (dot < module.len) {
-		struct bytes last = module;
+	while (path.len) {
+		struct bytes name = program_base_name(path);
 
-		while (bytes_find(last, '.', 0) < last.len)
-			last = bytes_from(last, bytes_find(last, '.', 0) + 1);
-		set_name(p, vague(last) ? bytes_part(module, 0, module.len - last.len - 1) : module);
-		return;
+		if (!name.len)
+			break;
+		if (!is_one_of(name, words) && !program_vague(name))
+			return name;
+		path = bytes_part(path, 0, (size_t)(name.data - path.data));
 	}
-	set_script(p, module, directory);
+	return (struct bytes){ 0 };
 }
 
-/* Options of an interpreter that take the next word as their value. */
-static bool takes_word(const char *options, struct bytes word)
+void program_set_directory(struct program *p, const char *directory)
 {
-	return word.len == 2 && strchr(options, word.data[1]);
+	program_set(p, telling_directory(bytes_of_string(directory)));
 }
 
-/* Index of the first word that is no option, from index on. */
-static size_t first_plain(struct bytes cmdline, size_t index, const char *with_value)
+void program_set_script(struct program *p, struct bytes script, const char *directory)
+{
+	static const char *const extensions[] = { ".py", ".pyc", ".js", ".mjs", ".cjs", ".ts", ".rb", ".ru", ".php", ".pl",
+						  ".sh", ".jar" };
+	struct bytes file = program_base_name(script), name = file, folder;
+
+	for (size_t i = 0; i < sizeof(extensions) / sizeof(extensions[0]); i++)
+		name = program_without(name, extensions[i]);
+	program_set(p, name);
+	if (!program_vague(name))
+		return;
+	folder = telling_directory(bytes_part(script, 0, (size_t)(file.data - script.data)));
+	if (!folder.len && script.len && script.data[0] != '/')
+		folder = telling_directory(bytes_of_string(directory));
+	if (folder.len)
+		snprintf(p->name, sizeof(p->name), "%.*s/%.*s", (int)(folder.len < PART_MAX ? folder.len : PART_MAX),
+			 (const char *)folder.data, (int)(name.len < PART_MAX ? name.len : PART_MAX),
+			 (const char *)name.data);
+}
+
+/* Is `option` ("-r", "--require") among the words of list ("r --require")? */
+static bool takes_word(const char *list, struct bytes option)
+{
+	while (*list) {
+		size_t len = strcspn(list, " ");
+		struct bytes word = bytes_of(list, len);
+
+		if (len == 1 ? option.len == 2 && option.data[1] == word.data[0] : bytes_equal(option, word))
+			return true;
+		list += len + (list[len] == ' ');
+	}
+	return false;
+}
+
+size_t program_first_plain(struct bytes cmdline, size_t index, const char *with_value)
 {
 	struct bytes word;
 
@@ -106,153 +135,72 @@ static size_t first_plain(struct bytes cmdline, size_t index, const char *with_v
 	return index;
 }
 
-static bool is_server(struct bytes name)
+struct bytes program_option(struct bytes cmdline, const char *letter, const char *name)
 {
-	static const char *const servers[] = { "gunicorn", "uvicorn", "hypercorn", "daphne", "waitress-serve",
-					       "granian", "celery" };
-
-	for (size_t i = 0; i < sizeof(servers) / sizeof(servers[0]); i++)
-		if (bytes_is(name, servers[i]))
-			return true;
-	return false;
-}
-
-/* The word with the application: the first that has a colon in it and no slash, else the first plain one. */
-static struct bytes application_word(struct bytes cmdline, size_t from)
-{
-	struct bytes word, plain = { 0 };
-
-	for (size_t i = from; (word = procfs_argument(cmdline, i)).len; i++) {
-		size_t colon = bytes_find(word, ':', 0);
-
-		if (word.data[0] == '-')
-			continue;
-		if (colon && colon < word.len && bytes_find(word, '/', 0) == word.len &&
-		    (colon + 1 == word.len || word.data[colon + 1] < '0' || word.data[colon + 1] > '9'))
-			return word;
-		if (!plain.len && procfs_argument(cmdline, i - 1).data[0] != '-')
-			plain = word;
-	}
-	return plain;
-}
-
-static void name_python_module(struct program *p, struct bytes cmdline, size_t at, struct bytes module,
-			       const char *directory)
-{
-	if (is_server(module))
-		set_application(p, application_word(cmdline, at), directory);
-	else if (bytes_is(module, "flask")) {
-		set_name(p, base_name(bytes_of_string(directory)));
-		for (size_t i = at; procfs_argument(cmdline, i).len; i++)
-			if (bytes_is(procfs_argument(cmdline, i), "--app") || bytes_is(procfs_argument(cmdline, i), "-A"))
-				set_application(p, procfs_argument(cmdline, i + 1), directory);
-	} else {
-		set_name(p, module);
-	}
-}
-
-static void name_python(struct program *p, struct bytes cmdline, const char *directory)
-{
-	size_t at = 1;
-	struct bytes word;
-
-	for (; (word = procfs_argument(cmdline, at)).len && word.data[0] == '-'; at++) {
-		if (bytes_is(word, "-m")) {
-			name_python_module(p, cmdline, at + 2, procfs_argument(cmdline, at + 1), directory);
-			return;
-		}
-		if (bytes_is(word, "-c"))
-			return;
-		at += takes_word("WX", word);
-	}
-	if (!word.len)
-		return;
-	if (is_server(base_name(word)) || bytes_is(base_name(word), "flask"))
-		name_python_module(p, cmdline, at + 1, base_name(word), directory);
-	else
-		set_script(p, word, directory);
-}
-
-static void name_java(struct program *p, struct bytes cmdline)
-{
+	size_t len = strlen(name);
 	struct bytes word;
 
 	for (size_t i = 1; (word = procfs_argument(cmdline, i)).len; i++) {
-		if (bytes_is(word, "-jar")) {
-			set_name(p, without(base_name(procfs_argument(cmdline, i + 1)), ".jar"));
-			return;
-		}
-		if (bytes_is(word, "-cp") || bytes_is(word, "-classpath") || bytes_is(word, "--module-path") ||
-		    bytes_is(word, "-p")) {
-			i++;
-			continue;
-		}
-		if (word.data[0] == '-')
-			continue;
-		while (bytes_find(word, '.', 0) < word.len) /* a class: its last part */
-			word = bytes_from(word, bytes_find(word, '.', 0) + 1);
-		set_name(p, word);
-		return;
+		if (bytes_is(word, name) || (letter && bytes_is(word, letter)))
+			return procfs_argument(cmdline, i + 1);
+		if (bytes_starts(word, name) && word.len > len && word.data[len] == '=')
+			return bytes_from(word, len + 1);
 	}
+	return (struct bytes){ 0 };
 }
 
-/* "gunicorn: master [shop]", "php-fpm: pool www", "puma 5.6 (tcp://...) [shop]": what the title says. */
-static bool name_title(struct program *p, struct bytes cmdline)
-{
-	struct bytes title = procfs_argument(cmdline, 0);
-	size_t open = bytes_find(title, '[', 0), close = bytes_find(title, ']', open);
-
-	if (!bytes_starts(title, "gunicorn: ") && !bytes_starts(title, "puma"))
-		return false;
-	if (close < title.len && close > open + 1)
-		set_application(p, bytes_part(title, open + 1, close - open - 1), "");
-	return p->named;
-}
+/* ---- what is it? ---------------------------------------------------------------------------- */
 
 struct interpreter {
-	const char *prefix; /* of the executable's name */
+	const char *prefix; /* of the executable's name; a version may follow */
 	const char *language, *runtime;
+	void (*name)(struct program *p, struct bytes cmdline, const char *directory);
 };
 
 static const struct interpreter interpreters[] = {
-	{ "python", "python", "cpython" }, { "pypy", "python", "pypy" },   { "node", "nodejs", "nodejs" },
-	{ "bun", "nodejs", "bun" },	   { "java", "java", "hotspot" },  { "ruby", "ruby", "ruby" },
-	{ "php", "php", "php" },	   { "dotnet", "dotnet", ".NET" }, { "beam", "erlang", "beam" },
-	{ "perl", "", "perl" },
+	{ "python", "python", "cpython", program_name_python }, { "pypy", "python", "pypy", program_name_python },
+	{ "node", "nodejs", "nodejs", program_name_node },	{ "nodejs", "nodejs", "nodejs", program_name_node },
+	{ "bun", "nodejs", "bun", program_name_node },		{ "java", "java", "hotspot", program_name_java },
+	{ "ruby", "ruby", "ruby", program_name_ruby },		{ "php", "php", "php", program_name_php },
+	{ "php-fpm", "php", "php", program_name_php },		{ "php-cgi", "php", "php", program_name_php },
+	{ "dotnet", "dotnet", ".NET", program_name_dotnet },	{ "beam", "erlang", "beam", program_name_beam },
+	{ "perl", "", "perl", program_name_script },		{ "bash", "", "", program_name_script },
+	{ "dash", "", "", program_name_script },		{ "sh", "", "", program_name_script },
 };
+
+/* python3.11, php-fpm8.2, beam.smp; but not node_exporter. */
+static const struct interpreter *find_interpreter(struct bytes executable)
+{
+	for (size_t i = 0; i < sizeof(interpreters) / sizeof(interpreters[0]); i++) {
+		size_t len = strlen(interpreters[i].prefix);
+
+		if (bytes_starts(executable, interpreters[i].prefix) &&
+		    (executable.len == len || executable.data[len] == '.' ||
+		     (executable.data[len] >= '0' && executable.data[len] <= '9')))
+			return &interpreters[i];
+	}
+	return NULL;
+}
 
 void program_name(struct program *p, const char *path, struct bytes cmdline, const char *directory)
 {
-	struct bytes executable = base_name(bytes_of_string(path));
-	const char *language = "";
+	struct bytes executable = program_base_name(bytes_of_string(path));
+	const struct interpreter *interpreter = find_interpreter(executable);
 
 	*p = (struct program){ 0 };
 	snprintf(p->path, sizeof(p->path), "%s", path);
 	snprintf(p->executable, sizeof(p->executable), "%.*s", (int)(executable.len < 60 ? executable.len : 60),
 		 (const char *)executable.data);
 	snprintf(p->name, sizeof(p->name), "%s", p->executable);
-	for (size_t i = 0; i < sizeof(interpreters) / sizeof(interpreters[0]); i++) {
-		if (!bytes_starts(executable, interpreters[i].prefix))
-			continue;
-		language = interpreters[i].language;
-		snprintf(p->language, sizeof(p->language), "%s", language);
-		snprintf(p->runtime, sizeof(p->runtime), "%s", interpreters[i].runtime);
-		break;
-	}
-	if (name_title(p, cmdline))
+	if (!interpreter) {
+		if (program_vague(executable)) /* known only where its directory says more */
+			program_set_script(p, bytes_of_string(path), "");
+		p->named = strcmp(p->name, p->executable) != 0;
 		return;
-	if (!strcmp(language, "python"))
-		name_python(p, cmdline, directory);
-	else if (!strcmp(language, "java"))
-		name_java(p, cmdline);
-	else if (!strcmp(language, "nodejs"))
-		set_script(p, procfs_argument(cmdline, first_plain(cmdline, 1, "r")), directory);
-	else if (!strcmp(language, "ruby") || !strcmp(p->runtime, "perl"))
-		set_script(p, procfs_argument(cmdline, first_plain(cmdline, 1, "IrC")), directory);
-	else if (!strcmp(language, "dotnet"))
-		set_name(p, without(base_name(procfs_argument(cmdline, 1)), ".dll"));
-	else if (!strcmp(language, "php") && !bytes_starts(executable, "php-fpm"))
-		set_script(p, procfs_argument(cmdline, first_plain(cmdline, 1, "cdfSt")), directory);
+	}
+	snprintf(p->language, sizeof(p->language), "%s", interpreter->language);
+	snprintf(p->runtime, sizeof(p->runtime), "%s", interpreter->runtime);
+	interpreter->name(p, cmdline, directory);
 }
 
 int program_read(uint32_t pid, struct program *p)
@@ -263,6 +211,7 @@ int program_read(uint32_t pid, struct program *p)
 
 	procfs_link(pid, "exe", path, sizeof(path));
 	procfs_link(pid, "cwd", directory, sizeof(directory));
+	path[program_without(bytes_of_string(path), " (deleted)").len] = '\0'; /* replaced by a newer version */
 	buf_init(&cmdline, CMDLINE_MAX);
 	err = procfs_read_pid(pid, "cmdline", &cmdline);
 	if (!err && !path[0]) { /* not ours to look at, or a zombie: what it calls itself */

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * See service.h. What the owner said comes first (environment), then what runs: "gunicorn shop.web:app" is
- * shop.web, "python3 /srv/api/app.py" is app, "java -jar billing.jar" is billing; an interpreter's own name
- * only when nothing better is known.
+ * See service.h. What the owner said comes first (environment), then what runs (program.h), then the container's
+ * name; an interpreter's own name only when nothing better is known.
  */
 #include "userspace/capture/service.h"
 
@@ -72,8 +71,8 @@ static const char *known_key(struct bytes key)
 	return NULL;
 }
 
-/* "k=v,k2=v2", percent-encoded; one bad entry makes the whole variable void (specification, Resource SDK). */
-static void add_attributes(struct resource *r, struct bytes list, struct buf *text, bool apply)
+/* "k=v,k2=v2", percent-encoded, and valid. */
+static void add_attributes(struct resource *r, struct bytes list, struct buf *text)
 {
 	while (list.len) {
 		size_t comma = bytes_find(list, ',', 0);
@@ -85,15 +84,15 @@ static void add_attributes(struct resource *r, struct bytes list, struct buf *te
 		list = bytes_from(list, comma + 1);
 		if (!entry.len)
 			continue;
-		if (equals == entry.len || !percent_decode(bytes_trim(bytes_from(entry, equals + 1)), text))
-			return;
+		percent_decode(bytes_trim(bytes_from(entry, equals + 1)), text);
 		if (bytes_is(key, "service.name"))
 			set_service(r, buf_bytes(text));
-		else if (known && apply)
+		else if (known)
 			attributes_string(&r->attributes, known, buf_bytes(text));
 	}
 }
 
+/* One bad entry makes the whole variable void (specification, Resource SDK). */
 static bool attributes_valid(struct bytes list, struct buf *text)
 {
 	while (list.len) {
@@ -102,7 +101,8 @@ static bool attributes_valid(struct bytes list, struct buf *text)
 		size_t equals = bytes_find(entry, '=', 0);
 
 		list = bytes_from(list, comma + 1);
-		if (entry.len && (equals == entry.len || !percent_decode(bytes_from(entry, equals + 1), text)))
+		if (entry.len && (equals == entry.len || !bytes_trim(bytes_part(entry, 0, equals)).len ||
+				  !percent_decode(bytes_trim(bytes_from(entry, equals + 1)), text)))
 			return false;
 	}
 	return true;
@@ -118,8 +118,7 @@ static void add_variable(struct resource *r, struct bytes environment, const cha
 		attributes_string(&r->attributes, key, value);
 }
 
-/* Precedence: OTEL_SERVICE_NAME over service.name in OTEL_RESOURCE_ATTRIBUTES; DD_SERVICE when there is neither. */
-static void read_environment(struct resource *r, struct bytes environment)
+void service_read_environment(struct resource *r, struct bytes environment)
 {
 	struct bytes list = procfs_environment(environment, "OTEL_RESOURCE_ATTRIBUTES");
 	struct buf text;
@@ -129,7 +128,7 @@ static void read_environment(struct resource *r, struct bytes environment)
 	add_variable(r, environment, "DD_ENV", "deployment.environment.name");
 	add_variable(r, environment, "DD_VERSION", "service.version");
 	if (list.len && attributes_valid(list, &text))
-		add_attributes(r, list, &text, true);
+		add_attributes(r, list, &text);
 	set_service(r, procfs_environment(environment, "OTEL_SERVICE_NAME"));
 	buf_release(&text);
 }
@@ -155,7 +154,7 @@ int service_describe(uint32_t pid, struct resource *r)
 		return -ESRCH;
 	buf_init(&block, BLOCK_MAX);
 	procfs_read_pid(pid, "environ", &block);
-	read_environment(r, buf_bytes(&block));
+	service_read_environment(r, buf_bytes(&block));
 	buf_release(&block);
 	add_process(r, pid, &program);
 	if (container_id_of(pid, r->container_id))
