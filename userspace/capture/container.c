@@ -214,8 +214,10 @@ static bool find_docker(const char *name, char *id)
  * "conmon ... -c ID ... -n NAME ..." as long as it does.
  */
 struct conmon_search {
-	const char *name;
-	char *id;
+	const char *known, *value; /* an option and what it must be */
+	const char *wanted;	   /* the option whose value is found */
+	char *out;
+	size_t size;
 	struct buf text;
 };
 
@@ -232,6 +234,7 @@ static struct bytes option_of(struct bytes cmdline, const char *option)
 static int look_at_conmon(void *context, uint32_t pid)
 {
 	struct conmon_search *s = context;
+	struct bytes found;
 
 	buf_reset(&s->text);
 	procfs_read_pid(pid, "comm", &s->text);
@@ -239,19 +242,28 @@ static int look_at_conmon(void *context, uint32_t pid)
 		return 0;
 	buf_reset(&s->text);
 	procfs_read_pid(pid, "cmdline", &s->text);
-	return bytes_is(option_of(buf_bytes(&s->text), "-n"), s->name) &&
-	       copy_id(option_of(buf_bytes(&s->text), "-c"), s->id);
+	found = option_of(buf_bytes(&s->text), s->wanted);
+	if (!bytes_is(option_of(buf_bytes(&s->text), s->known), s->value) || !found.len || found.len >= s->size)
+		return 0;
+	snprintf(s->out, s->size, "%.*s", (int)found.len, (const char *)found.data);
+	return 1;
+}
+
+static bool ask_conmon(struct conmon_search *s)
+{
+	bool found;
+
+	buf_init(&s->text, 65536);
+	found = procfs_each_pid(look_at_conmon, s) > 0;
+	buf_release(&s->text);
+	return found;
 }
 
 static bool find_conmon(const char *name, char *id)
 {
-	struct conmon_search s = { .name = name, .id = id };
-	bool found;
+	struct conmon_search s = { .known = "-n", .value = name, .wanted = "-c", .out = id, .size = CONTAINER_ID_SIZE };
 
-	buf_init(&s.text, 65536);
-	found = procfs_each_pid(look_at_conmon, &s) > 0;
-	buf_release(&s.text);
-	return found;
+	return ask_conmon(&s);
 }
 
 /* containerd: a directory per container, by namespace; Kubernetes' name is an annotation of its bundle. */
@@ -313,13 +325,14 @@ bool container_find(const char *name, char id[CONTAINER_ID_SIZE])
 
 void container_name(const char *id, char *out, size_t size)
 {
+	struct conmon_search s = { .known = "-c", .value = id, .wanted = "-n", .out = out, .size = size };
 	struct buf answer;
 	struct bytes name;
 	char path[256];
 	size_t at = 0;
 
 	out[0] = '\0';
-	if (!plain_name(id))
+	if (!plain_name(id) || ask_conmon(&s))
 		return;
 	buf_init(&answer, ANSWER_MAX_BYTES);
 	snprintf(path, sizeof(path), "containers/%s/json", id);

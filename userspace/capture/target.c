@@ -16,6 +16,7 @@
 
 #define GONE_KEPT_NS (10 * NS_PER_SECOND)
 #define CHILDREN_DEPTH_MAX 64
+#define PARENTS_MAX 16
 
 struct process {
 	uint32_t pid, parent;
@@ -158,12 +159,26 @@ int targets_add(struct targets *t, uint32_t pid, struct error *error)
 	return 0;
 }
 
-struct resource *targets_resource(struct targets *t, uint32_t pid)
+/* Gone before we could look: it is what its parent was, but for its number. */
+static void inherit(struct resource *r, const struct resource *parent)
+{
+	if (!parent) {
+		snprintf(r->service, sizeof(r->service), "pid-%u", r->pid);
+		return;
+	}
+	memcpy(r->service, parent->service, sizeof(r->service));
+	memcpy(r->container_id, parent->container_id, sizeof(r->container_id));
+	memcpy(r->language, parent->language, sizeof(r->language));
+	attributes_copy(&r->attributes, &parent->attributes);
+	attributes_int(&r->attributes, "process.pid", r->pid);
+}
+
+/* depth: numbers are reused, so that a chain of parents could be a ring. */
+static struct resource *resource_of(struct targets *t, uint32_t pid, unsigned int depth)
 {
 	struct process *p = map_find(&t->processes, &pid);
-	struct process *parent;
 
-	if (!p)
+	if (!p && !depth)
 		p = process_of(t, pid, 0);
 	if (!p || p->resource)
 		return p ? p->resource : NULL;
@@ -171,17 +186,14 @@ struct resource *targets_resource(struct targets *t, uint32_t pid)
 	if (!p->resource)
 		return NULL;
 	p->resource->pid = pid;
-	if (service_describe(pid, p->resource)) {
-		/* Gone before we could look: it is what its parent was. */
-		parent = p->parent ? map_find(&t->processes, &p->parent) : NULL;
-		if (parent && parent->resource) {
-			resource_drop(p->resource);
-			p->resource = resource_hold(parent->resource);
-		} else {
-			snprintf(p->resource->service, sizeof(p->resource->service), "pid-%u", pid);
-		}
-	}
+	if (service_describe(pid, p->resource))
+		inherit(p->resource, p->parent && depth < PARENTS_MAX ? resource_of(t, p->parent, depth + 1) : NULL);
 	return p->resource;
+}
+
+struct resource *targets_resource(struct targets *t, uint32_t pid)
+{
+	return resource_of(t, pid, 0);
 }
 
 bool targets_has(const struct targets *t, uint32_t pid)
