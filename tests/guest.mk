@@ -6,7 +6,7 @@ GUEST_LIMIT ?= 3600
 GUEST_E2E = $(wildcard tests/e2e/test_*.py)
 GUEST_BPF := $(patsubst %.c,$(O)/%,$(wildcard tests/bpf/test_*.c))
 GUEST_ALL = $(GUEST_BPF) tests/e2e/demo.sh $(GUEST_E2E:%="/usr/bin/python3 %")
-GUEST_QUICK = tests/e2e/demo.sh "/usr/bin/python3 tests/e2e/test_redis.py Redis.test_client Redis.test_pipelines_server"
+GUEST_QUICK = $(GUEST_BPF) tests/e2e/demo.sh "/usr/bin/python3 tests/e2e/test_redis.py Redis.test_client Redis.test_pipelines_server"
 
 # Traces long enough for what is 30 times slower there.
 in_guest = tests/lib/guest.sh -k $(K) -t $(GUEST_LIMIT) env DEMO_SECONDS=30 tests/lib/in_guest.sh $(O)/spantap
@@ -21,7 +21,7 @@ check-guest: all $(GUEST_BPF)
 	@tests/lib/count.sh total $(GUEST_TALLY)
 
 # The short form for `make test`: three minutes, and said aloud where no guest can be had.
-check-guest-run: all
+check-guest-run: all $(GUEST_BPF)
 	@tests/lib/count.sh start $(GUEST_TALLY)
 	@if reason=$$(tests/lib/guest.sh -n -k $(K) 2>&1); then \
 		tests/lib/count.sh run $(GUEST_TALLY) "guest $(K)" $(in_guest) $(GUEST_QUICK); \

@@ -18,7 +18,7 @@ test=(
 	nginx mariadb-server redis-tools apache2-utils wrk
 	python3-pymysql python3-psycopg python3-protobuf python3-msgpack php-cli php-fpm
 	liburing-dev
-	qemu-system-x86 busybox-static cpio kmod xz-utils zstd
+	qemu-system-x86 busybox-static cpio kmod xz-utils zstd debian-archive-keyring
 )
 bench=(nginx wrk redis-tools python3-venv)
 
