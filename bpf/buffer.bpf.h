@@ -14,6 +14,8 @@
 #define CALL_X32 0x40000000l /* x86: 64-bit registers, 32-bit pointers */
 #define TASK_IO_WORKER 0x10u
 #define TASK_KTHREAD 0x200000u
+#define MODE_TYPE 0170000
+#define MODE_SOCKET 0140000
 
 enum call_shape {
 	CALL_OTHER = 0,	   /* no buffer of the caller's: sendfile, splice, io_uring_enter, ... */
@@ -103,6 +105,11 @@ static __always_inline struct file *file_of(struct task_struct *task, __u32 fd)
 	slots = LOAD(table, fd);
 	bpf_probe_read_kernel(&file, sizeof(file), &slots[fd]);
 	return file;
+}
+
+static __always_inline bool file_is_socket(struct file *file)
+{
+	return (BPF_CORE_READ(file, f_inode, i_mode) & MODE_TYPE) == MODE_SOCKET;
 }
 
 /* A 32-bit caller: other numbers, registers and iovecs. */

@@ -10,8 +10,6 @@ char LICENSE[] SEC("license") = "GPL";
 
 #define SOCKETS_MAX 16384
 #define MESSAGES_MAX 128 /* of one call; no more are counted */
-#define MODE_TYPE 0170000
-#define MODE_SOCKET 0140000
 
 /* By address; the inode tells when another socket took the address over. Nobody says when a UNIX socket is
  * closed, so the least recently used one makes room: it is described anew if it speaks again. */
@@ -27,7 +25,7 @@ static __always_inline struct sock *sock_of(struct task_struct *task, __u32 fd)
 	struct file *file = file_of(task, fd);
 	struct socket *socket;
 
-	if (!file || (BPF_CORE_READ(file, f_inode, i_mode) & MODE_TYPE) != MODE_SOCKET)
+	if (!file || !file_is_socket(file))
 		return NULL;
 	socket = BPF_CORE_READ(file, private_data);
 	return BPF_CORE_READ(socket, sk);

@@ -21,15 +21,18 @@ struct session_key {
 	__u32 pad;
 };
 
-/*
- * The socket last seen with a session, and what is kept per socket, here for the plaintext's bytes. No socket
- * (inode 0): the session was made while we watched, and has moved nothing yet.
- */
+/* A session, made while we watched or met later. */
+struct session {
+	struct socket_state socket; /* the last one seen with it (inode 0: none yet); its bytes are plaintext's */
+	__u32 from_start;	    /* all its plaintext was seen */
+	__u32 pad;
+};
+
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 16384);
 	__type(key, struct session_key);
-	__type(value, struct socket_state);
+	__type(value, struct session);
 } sessions SEC(".maps");
 
 static __always_inline struct target_value *target_with_tls(void)
@@ -83,30 +86,41 @@ static __always_inline struct session_key session_key(__u64 session)
 	return (struct session_key){ .session = session, .pid = bpf_get_current_pid_tgid() >> 32 };
 }
 
-/* What is kept of the call's session, when the socket is known; adds to *flags. */
-static __always_inline struct socket_state *session_of(const struct tls_call *call, __u16 *flags)
+/* The session uses the socket of this inode. */
+static __always_inline struct session *session_learn(__u64 address, __u64 inode)
+{
+	struct session_key key = session_key(address);
+	struct session *s = bpf_map_lookup_elem(&sessions, &key);
+	struct session late = { .socket.inode = inode };
+
+	if (s && !s->socket.inode)
+		s->socket.inode = inode;
+	if (s && s->socket.inode == inode)
+		return s;
+	if (bpf_map_update_elem(&sessions, &key, &late, BPF_ANY))
+		count(COUNTER_state_full);
+	return bpf_map_lookup_elem(&sessions, &key);
+}
+
+/* The call's session, when its socket is known; adds to *flags. */
+static __always_inline struct session *session_of(const struct tls_call *call, __u16 *flags)
 {
 	struct session_key key = session_key(call->session);
-	struct socket_state *state = bpf_map_lookup_elem(&sessions, &key);
-	struct socket_state first = { .inode = call->socket };
+	struct session *s;
 
-	if (!call->socket || call->mixed) {
-		/* The bytes had been read ahead, or go through memory: never seen with a socket. */
+	if (call->socket && !call->mixed) {
+		s = session_learn(call->session, call->socket);
+	} else { /* the bytes had been read ahead; or they go through memory, where no socket is ever seen */
+		s = bpf_map_lookup_elem(&sessions, &key);
 		*flags |= EVENT_SOCKET_GUESSED;
-		if (state && state->inode)
-			return state;
+	}
+	if (!s || !s->socket.inode) {
 		count(COUNTER_tls_no_socket);
 		return NULL;
 	}
-	if (state && !state->inode) {
-		state->inode = call->socket;
+	if (s->from_start && !s->socket.bytes[EVENT_IN] && !s->socket.bytes[EVENT_OUT])
 		*flags |= EVENT_TLS_FRESH;
-	}
-	if (state && state->inode == call->socket)
-		return state;
-	if (bpf_map_update_elem(&sessions, &key, &first, BPF_ANY))
-		count(COUNTER_state_full);
-	return bpf_map_lookup_elem(&sessions, &key);
+	return s;
 }
 
 /*
@@ -131,41 +145,55 @@ static __always_inline struct scratch *scratch_take(__u32 *which)
 	return NULL;
 }
 
-static __always_inline void send_plaintext(const struct tls_call *call, __u64 len)
+/*
+ * A number that the other end has too, so that the spans of both can be joined: where the bytes are in the
+ * plaintext, or, when the session's start was not seen, the sequence number of their ciphertext.
+ */
+static __always_inline __u32 common_number(const struct tls_call *call, const struct session *s, int direction)
 {
-	int direction = call->direction & 1;
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
-	__u16 flags = EVENT_PLAINTEXT;
-	struct socket_state *state = session_of(call, &flags);
-	struct scratch *s;
-	__u32 which, head;
+	return s->from_start ? (__u32)s->socket.bytes[direction] + 1 : call->seq;
+}
 
-	if (!state)
-		return;
-	read_verdict(state, true);
-	if (state->foreign) {
-		state->bytes[direction] += len;
-		count(COUNTER_foreign);
-		return;
-	}
-	s = scratch_take(&which);
-	if (!s)
-		return;
-	head = state->head[direction];
+static __always_inline void fill_plaintext(struct scratch *s, __u32 which, const struct tls_call *call,
+					   const struct session *session, __u64 len, __u16 flags)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	int direction = call->direction & 1;
+	__u32 head = session->socket.head[direction];
+
 	if (!head)
 		head = direction == EVENT_IN ? config.head_in : config.head_out;
-	event_begin(s, state, task, direction, len, flags);
-	/* Of the ciphertext, but the same number at both ends: their spans can be joined by it. */
-	s->event.seq = call->seq;
+	event_begin(s, &session->socket, task, direction, len, flags);
+	s->event.seq = common_number(call, session, direction);
 	if (call->time_ns) { /* when the bytes moved, which the other end may answer before we get here */
 		s->event.header.time_ns = call->time_ns;
 		s->event.cpu_ns = call->cpu_ns;
 		s->event.runqueue_ns = call->runqueue_ns;
 	}
-	state->bytes[direction] += len;
 	copy_call((__u64)which << 32 | head, CALL_PLAIN, call->buffer, len, len);
-	event_send(s);
-	__sync_fetch_and_add(&s->busy, -1);
+}
+
+static __always_inline void send_plaintext(const struct tls_call *call, __u64 len)
+{
+	__u16 flags = EVENT_PLAINTEXT;
+	struct session *session = session_of(call, &flags);
+	struct scratch *s;
+	__u32 which;
+
+	if (!session)
+		return;
+	read_verdict(&session->socket, true);
+	if (session->socket.foreign) {
+		count(COUNTER_foreign);
+	} else {
+		s = scratch_take(&which);
+		if (s) {
+			fill_plaintext(s, which, call, session, len, flags);
+			event_send(s);
+			__sync_fetch_and_add(&s->busy, -1);
+		}
+	}
+	session->socket.bytes[call->direction & 1] += len;
 }
 
 /* All of them return an int. */
@@ -221,15 +249,33 @@ int on_write_ex(struct pt_regs *ctx)
 	return enter(ctx, EVENT_OUT, PT_REGS_PARM3(ctx), PT_REGS_PARM4(ctx));
 }
 
+/*
+ * int SSL_set_fd(SSL *, int fd): the handshake may read the peer's first words ahead (nginx does), and SSL_read
+ * then needs no I/O of its own. That the descriptor still is this socket is for the next I/O to say.
+ */
+SEC("uprobe")
+int on_set_fd(struct pt_regs *ctx)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct file *file;
+
+	if (!target_with_tls())
+		return 0;
+	file = file_of(task, (__u32)PT_REGS_PARM2(ctx));
+	if (file && file_is_socket(file))
+		session_learn(PT_REGS_PARM1(ctx), BPF_CORE_READ(file, f_inode, i_ino));
+	return 0;
+}
+
 /* At the return of SSL *SSL_new(SSL_CTX *): nothing has moved yet. */
 SEC("uprobe")
 int on_new(struct pt_regs *ctx)
 {
 	struct session_key key = session_key(PT_REGS_RC(ctx));
-	struct socket_state none = {};
+	struct session session = { .from_start = 1 };
 
 	if (target_with_tls() && key.session)
-		bpf_map_update_elem(&sessions, &key, &none, BPF_ANY);
+		bpf_map_update_elem(&sessions, &key, &session, BPF_ANY);
 	return 0;
 }
 

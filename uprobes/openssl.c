@@ -54,6 +54,7 @@ static int locate(const struct elf *elf, struct uprobe_plan *plan)
 		err = locate_pair(elf, plan, &pairs[i]);
 	if (err || !plan->count)
 		return err;
+	uprobe_plan_function(plan, elf, "SSL_set_fd", "on_set_fd", NULL);
 	uprobe_plan_function(plan, elf, "SSL_new", NULL, "on_new");
 	uprobe_plan_function(plan, elf, "SSL_free", "on_free", NULL);
 	return 0;

@@ -15,6 +15,7 @@ import servers  # noqa: E402
 BIG = 500_000
 LOCATIONS = """
     listen 127.0.0.1:{port} ssl backlog=1024; ssl_certificate {cert}; ssl_certificate_key {key};
+    ssl_protocols TLSv1.2 TLSv1.3;
     root {www};
     location /post {{ client_max_body_size 64m; return 200 "thanks"; }}
     location /teapot {{ return 418; }}
@@ -83,6 +84,22 @@ while time.monotonic() < end:
     for n in range(20):
         assert ask(connection, "GET", "/small") == (200, 13)
         assert ask(connection, "GET", "/big") == (200, BIG)
+"""
+)
+# The end of the handshake and the first request in one packet: nginx reads both at once.
+TOGETHER = (
+    HTTPS
+    + """
+import socket
+ready()
+for n in range(5):
+    plain = socket.create_connection(("127.0.0.1", PORT))
+    plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+    connection = context.wrap_socket(plain, server_hostname="localhost")
+    connection.sendall(b"GET /small HTTP/1.0\\r\\n\\r\\n")
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
+    assert b"200 OK" in connection.recv(1000)
+    connection.close()
 """
 )
 # Its TLS goes through memory: no socket is ever seen inside SSL_read.
@@ -221,6 +238,12 @@ class Https(Tls):
             queries = (s["attributes"].get("url.query") or s["attributes"]["url.full"].partition("?")[2]
                        for s in trace.of("http", kind))  # fmt: skip
             self.assert_counts(queries, {f"from={n}": 50 for n in range(8)})
+
+    def test_first_words_that_come_with_the_handshake(self):
+        with e2e.Trace(self.nginx()) as trace:
+            with self.https_client(TOGETHER) as client:
+                client.go()
+        self.assertEqual(summary_of(trace.of("http", "server")), {("GET", "/small", 200): 5})
 
     def test_connection_that_was_open_before(self):
         server = self.nginx()

@@ -155,7 +155,7 @@ static void set_verdict(struct socket_table *t, struct socket *s, const struct c
 		v.foreign = VERDICT_CIPHERTEXT;
 		v.plaintext_foreign = foreign ? VERDICT_UNWANTED : VERDICT_WANTED;
 	} else {
-		v.foreign = foreign || s->ciphertext ? VERDICT_UNWANTED : VERDICT_WANTED;
+		v.foreign = s->ciphertext ? VERDICT_CIPHERTEXT : foreign ? VERDICT_UNWANTED : VERDICT_WANTED;
 	}
 	if (p && p->copy[TO_SERVER] > request)
 		request = p->copy[TO_SERVER];
