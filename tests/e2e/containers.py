@@ -33,16 +33,16 @@ def run(*command, env=None):
     return done.stdout.strip()
 
 
-def remove_cgroups():
-    """Below every hierarchy, the deepest first; one that is still in use stays."""
-    for base, _, _ in os.walk("/sys/fs/cgroup"):
-        if os.path.basename(base) != GROUP:
-            continue
+def cgroups_removed():
+    """Below every hierarchy, the deepest first; False while one is still in use."""
+    left = [base for base, _, _ in os.walk("/sys/fs/cgroup") if os.path.basename(base) == GROUP]
+    for base in left:
         for path, _, _ in os.walk(base, topdown=False):
             try:
                 os.rmdir(path)
-            except OSError:
+            except OSError:  # the last process has not quite gone
                 pass
+    return not any(map(os.path.exists, left))
 
 
 def free_port():
@@ -109,7 +109,7 @@ class Engine(e2e.Case):
             cls.end_daemon()
             subprocess.run(["sh", "-c", 'grep -o " %s/[^ ]*" /proc/mounts | sort -r | xargs -r umount -l' % cls.directory])
             shutil.rmtree(cls.directory, ignore_errors=True)
-            remove_cgroups()
+            e2e.wait_until("removal of cgroups", cgroups_removed, 10)
 
     @classmethod
     def start_daemon(cls, *command, ready):
