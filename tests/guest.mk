@@ -5,8 +5,8 @@ GUEST_TALLY := $(O)/tests/guest.tally
 GUEST_LIMIT ?= 3600
 GUEST_E2E = $(wildcard tests/e2e/test_*.py)
 GUEST_BPF := $(patsubst %.c,$(O)/%,$(wildcard tests/bpf/test_*.c))
-GUEST_ALL = $(GUEST_BPF) tests/e2e/demo.sh $(GUEST_E2E:%="/usr/bin/python3 %")
-GUEST_QUICK = $(GUEST_BPF) tests/e2e/demo.sh "/usr/bin/python3 tests/e2e/test_redis.py Redis.test_client Redis.test_pipelines_server"
+GUEST_ALL = tools/btfcheck $(GUEST_BPF) tests/e2e/demo.sh $(GUEST_E2E:%="/usr/bin/python3 %")
+GUEST_QUICK = tools/btfcheck $(GUEST_BPF) tests/e2e/demo.sh "/usr/bin/python3 tests/e2e/test_redis.py Redis.test_client Redis.test_pipelines_server"
 
 # Traces long enough for what is 30 times slower there.
 in_guest = tests/lib/guest.sh -k $(K) -t $(GUEST_LIMIT) env DEMO_SECONDS=30 tests/lib/in_guest.sh $(O)/spantap
