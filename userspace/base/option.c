@@ -184,9 +184,9 @@ void option_help(const struct option *table, FILE *out)
 			fprintf(out, "\n%s\n", table->help);
 			continue;
 		}
-		len = snprintf(left, sizeof(left), "  %s%c%s--%s%s%s", table->letter ? "-" : "",
-			       table->letter ? table->letter : ' ', table->letter ? ", " : "", table->name,
-			       table->metavar ? " " : "", table->metavar ? table->metavar : "");
+		len = snprintf(left, sizeof(left), table->letter ? "  -%c, --%s%s%s" : "  %c   --%s%s%s",
+			       table->letter ? table->letter : ' ', table->name, table->metavar ? " " : "",
+			       table->metavar ? table->metavar : "");
 		if (len > 34)
 			fprintf(out, "%s\n%36s%s\n", left, "", table->help);
 		else

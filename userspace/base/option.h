@@ -44,7 +44,8 @@ struct option {
 #define OPTION_END { 0 }
 
 /*
- * Parses argv[1..] into *fields by the table. Words that are not options go to *rest; after `--` all do.
+ * Parses argv[1..] into *fields by the table, up to `--`: what follows is the caller's. Words that are not options
+ * go to *rest.
  * 0, or -EINVAL with one sentence.
  */
 int option_parse(const struct option *table, int argc, char **argv, void *fields, struct option_list *rest,
