@@ -23,6 +23,7 @@ struct mysql_exchange {
 	uint8_t command;
 	bool failed;
 	bool result;  /* a result set came */
+	bool uncounted; /* not all of its rows were seen */
 	bool affects; /* an OK told affected rows */
 	uint16_t code;
 	char sqlstate[6];
@@ -216,6 +217,9 @@ static void absorb_answer(struct mysql *my, struct exchange *x, const struct mes
 
 static void mysql_absorb(void *state, struct exchange *x, const struct message *m)
 {
+	struct mysql_exchange *own = x->own;
+	struct mysql *my = state;
+
 	if (m->role == MESSAGE_REQUEST) {
 		absorb_request(state, x, m);
 		/* Before the answer is absorbed: a statement cut here is cut in the table too. */
@@ -223,6 +227,9 @@ static void mysql_absorb(void *state, struct exchange *x, const struct message *
 			x->incomplete |= INCOMPLETE_TRUNCATED;
 	} else if (m->role == MESSAGE_RESPONSE_PART || m->role == MESSAGE_RESPONSE) {
 		absorb_answer(state, x, m);
+		own->uncounted |= my->uncounted;
+		if (m->role == MESSAGE_RESPONSE)
+			my->uncounted = false;
 	}
 }
 
@@ -261,8 +268,8 @@ static void mysql_describe(const void *state, const struct exchange *x, struct d
 	 */
 	if (!out->statement.len || own->command == MYSQL_PREPARE)
 		attributes_string(out->attributes, "db.operation.name", out->operation);
-	/* Rows may be among the bytes that a gap took. */
-	if (own->result && x->answered && !(x->incomplete & INCOMPLETE_GAP))
+	/* Rows may be among the bytes that a gap took, or that were not copied. */
+	if (own->result && x->answered && !own->uncounted && !(x->incomplete & INCOMPLETE_GAP))
 		attributes_int(out->attributes, "db.response.returned_rows",
 			       own->rows <= INT64_MAX ? (int64_t)own->rows : INT64_MAX);
 	if (sql && own->affects && (own->affected || !own->result))

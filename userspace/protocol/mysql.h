@@ -136,6 +136,7 @@ struct mysql {
 	struct mysql_pending pending[MYSQL_PENDING_MAX];
 	uint32_t pending_first, pending_count;
 	bool missed;  /* since then bytes of the server were lost */
+	bool uncounted; /* rows of the answer under way were not seen */
 	size_t held;  /* bytes that the scan was shown and has not passed: they may begin the end */
 	size_t stale; /* of those, that belong to an answer which is over */
 	enum mysql_step step;

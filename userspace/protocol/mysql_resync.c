@@ -23,7 +23,7 @@ void mysql_lose(struct mysql *my, enum flow flow)
 	my->held = my->stale = 0;
 	if (!my->pending_count)
 		return;
-	my->missed = true;
+	my->missed = my->uncounted = true;
 	my->step = MYSQL_STEP_SCAN;
 }
 
