@@ -24,6 +24,7 @@
 #define RING_BYTES (8u << 20)
 #define HEAD 1024
 #define CASES_MAX 128
+#define CHILD_SECONDS 60 /* a child that hangs fails its case */
 
 struct hooks {
 	enum mode mode;
@@ -181,6 +182,7 @@ static pid_t start(struct hooks *h, void (*act)(void *context), void *context)
 		char byte;
 
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		alarm(CHILD_SECONDS);
 		close(go[1]);
 		CHECK(read(go[0], &byte, 1) == 1);
 		close(go[0]);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "bpf/config.h"
@@ -84,6 +85,27 @@ static struct process *process_of(struct targets *t, uint32_t pid, uint32_t pare
 
 static void scan_children(struct targets *t, uint32_t pid, unsigned int depth);
 
+/* Exited, if not yet waited for. A leader that left before its threads is a zombie too, but has company. */
+static bool process_is_gone(uint32_t pid)
+{
+	char path[32], line[512];
+	const char *at;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%u/stat", pid);
+	f = fopen(path, "re");
+	at = f && fgets(line, sizeof(line), f) ? strrchr(line, ')') : NULL;
+	if (f)
+		fclose(f);
+	if (!at || !at[1])
+		return true;
+	if (at[2] != 'Z' && at[2] != 'X')
+		return false;
+	for (int field = 2; field < 20 && at; field++) /* the 20th: number of threads */
+		at = strchr(at + 1, ' ');
+	return !at || strtoul(at, NULL, 10) <= 1;
+}
+
 /* -EEXIST: was known, its children are too. */
 static int add_one(struct targets *t, uint32_t pid, uint32_t parent)
 {
@@ -96,6 +118,11 @@ static int add_one(struct targets *t, uint32_t pid, uint32_t parent)
 		return -ENOMEM;
 	if (t->map_fd >= 0 && bpf_map_update_elem(t->map_fd, &pid, &value, BPF_NOEXIST) && errno != EEXIST)
 		return -ENOSPC;
+	/* The exit hook found nothing to remove, and its number may be given to a stranger. */
+	if (t->map_fd >= 0 && process_is_gone(pid)) {
+		bpf_map_delete_elem(t->map_fd, &pid);
+		targets_exited(t, pid, clock_now_ns());
+	}
 	return 0;
 }
 
