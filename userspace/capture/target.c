@@ -189,7 +189,7 @@ int targets_add(struct targets *t, uint32_t pid, struct error *error)
 /* Gone before we could look: it is what its parent was, but for its number. */
 static void inherit(struct resource *r, const struct resource *parent)
 {
-	if (!parent) {
+	if (!parent || !parent->service[0]) {
 		snprintf(r->service, sizeof(r->service), "pid-%u", r->pid);
 		return;
 	}
