@@ -63,6 +63,34 @@ except (pymysql.Error, TypeError):
 c.execute("SELECT 1")
 """
 )
+BINARY = """
+import ctypes
+lib = ctypes.CDLL("libmariadb.so.3")
+pointer, text, number = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_ulong
+lib.mysql_init.restype = lib.mysql_real_connect.restype = lib.mysql_stmt_init.restype = pointer
+lib.mysql_real_connect.argtypes = [pointer, text, text, text, text, ctypes.c_uint, text, number]
+lib.mysql_stmt_init.argtypes = lib.mysql_stmt_execute.argtypes = lib.mysql_stmt_close.argtypes = [pointer]
+lib.mysql_stmt_store_result.argtypes = lib.mysql_stmt_num_rows.argtypes = [pointer]
+lib.mysql_stmt_num_rows.restype = ctypes.c_ulonglong
+lib.mysql_stmt_prepare.argtypes = [pointer, text, number]
+db = lib.mysql_init(None)
+assert lib.mysql_real_connect(db, b"127.0.0.1", b"root", None, b"mysql", PORT, None, 0)
+def prepare(sql):
+    statement = lib.mysql_stmt_init(db)
+    assert lib.mysql_stmt_prepare(statement, sql, len(sql)) == 0
+    return statement
+def execute(statement, rows):
+    assert lib.mysql_stmt_execute(statement) == 0 and lib.mysql_stmt_store_result(statement) == 0
+    assert lib.mysql_stmt_num_rows(statement) == rows
+old = prepare(b"SELECT seq FROM seq_1_to_7")
+ready()
+for n in range(5):
+    execute(old, 7)
+new = prepare(b"SELECT seq, 'secret-value' FROM seq_1_to_300")
+for n in range(5):
+    execute(new, 300)
+lib.mysql_stmt_close(new)
+"""
 LARGE = (
     CONNECT
     + """
@@ -167,10 +195,29 @@ class MariaDB(e2e.Case):
     def test_errors_server(self):
         self.check_errors(self.traced(ERRORS, server=True))
 
+    def check_binary(self, trace):
+        """The text of what was prepared before spantap came is unknown, and is not guessed."""
+        known = [s for s in self.queries(trace) if "PREPARE" not in s["name"]]
+        self.assertEqual({s["attributes"]["db.query.text"] for s in known}, {"SELECT seq, ? FROM seq_1_to_300"})
+        self.assertEqual(len(known), 5)
+        rows = [s["attributes"].get("db.response.returned_rows") for s in trace.spans]
+        self.assertEqual(rows.count(7), 5)
+        self.assertEqual(set(rows) - {None, 7, 300}, set())  # not all are in the copied head
+        self.assertEqual(len([s for s in trace.spans if "text_unknown" in s.get("incomplete", [])]), 5)
+        self.assertEqual(len([kind for kind, _text in trace.logged if kind == "Execute"]), 10)
+
+    def test_binary(self):
+        self.check_binary(self.traced(BINARY))
+
+    def test_binary_server(self):
+        self.check_binary(self.traced(BINARY, server=True))
+
     def test_large(self):
         for server in (False, True):
             trace = self.traced(LARGE, server=server, lossy=UNCOPIED)
             self.assertEqual(len(self.queries(trace)), 42)
+            rows = {span["attributes"].get("db.response.returned_rows") for span in trace.spans}
+            self.assertEqual(rows - {None, 1, 20000}, set())
             self.check(trace)
 
     def test_mariadb_client(self):
