@@ -6,6 +6,7 @@
 
 #include "userspace/base/map.h"
 #include "userspace/base/memory.h"
+#include "userspace/report/duration.h"
 #include "userspace/report/visible.h"
 
 #define ENDPOINTS_MAX 2000

@@ -21,7 +21,4 @@ void findings_add(struct findings *f, const struct trace *trace);
 /* "what it found", for people; nothing when no request was seen. */
 void findings_print(const struct findings *f, FILE *out, bool colour);
 
-/* 12us, 1.2ms, 14.1s */
-void duration_text(char *out, size_t size, uint64_t ns);
-
 #endif

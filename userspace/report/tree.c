@@ -11,6 +11,7 @@
 
 #include "userspace/base/clock.h"
 #include "userspace/base/memory.h"
+#include "userspace/report/duration.h"
 #include "userspace/report/findings.h"
 #include "userspace/report/visible.h"
 
@@ -40,16 +41,6 @@ static const char *colour(const struct tree *t, const char *code)
 #define DIM "\033[2m"
 #define BOLD "\033[1m"
 #define PLAIN "\033[0m"
-
-void duration_text(char *out, size_t size, uint64_t ns)
-{
-	if (ns < 1000 * 1000)
-		snprintf(out, size, "%.0fus", (double)ns / 1e3);
-	else if (ns < 10 * NS_PER_SECOND)
-		snprintf(out, size, "%.1fms", (double)ns / 1e6);
-	else
-		snprintf(out, size, "%.1fs", (double)ns / 1e9);
-}
 
 static void status_text(char *out, size_t size, const struct span *s)
 {
