@@ -11,6 +11,7 @@
 
 #include "tests/lib/sample.h"
 #include "userspace/base/buf.h"
+#include "userspace/report/duration.h"
 #include "userspace/report/findings.h"
 #include "userspace/report/tree.h"
 
