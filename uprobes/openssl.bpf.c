@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Inside OpenSSL and BoringSSL: the plaintext of SSL_read and SSL_write, with the socket that the call's own
- * I/O used (bpf/transfer.bpf.h, inside_tls). Probes stand at a function's entry and at each of its return
- * instructions; a uretprobe would rewrite the return address, which programs that switch stacks do not
- * survive.
+ * Inside OpenSSL and BoringSSL: the plaintext of SSL_read and SSL_write, with the socket that the
+ * call's own I/O used (bpf/transfer.bpf.h, inside_tls). Probes stand at a function's entry and at
+ * each of its return instructions; a uretprobe would rewrite the return address, which programs
+ * that switch stacks do not survive.
  *
  *   SSL_write(session, buffer, len)        entry: tls_calls[thread] = what it was called with
  *     send(fd, ciphertext)                 socket hook: notes the socket there, sends no event
@@ -23,8 +23,8 @@ struct session_key {
 
 /* A session, made while we watched or met later. */
 struct session {
-	struct socket_state socket; /* the last one seen with it (inode 0: none yet); its bytes are plaintext's */
-	__u32 from_start;	    /* all its plaintext was seen */
+	struct socket_state socket; /* last seen with it (inode 0: none yet); bytes[] of plaintext */
+	__u32 from_start;           /* all its plaintext was seen */
 	__u32 pad;
 };
 
@@ -58,7 +58,7 @@ static __always_inline int enter(struct pt_regs *ctx, int direction, __u64 len, 
 
 	if (!target_with_tls())
 		return 0;
-	/* TLS inside TLS (a proxy), or one form that calls another: the outer call has the plaintext. */
+	/* TLS inside TLS (a proxy), or one form calls another: the outer call has the text. */
 	outer = bpf_map_lookup_elem(&tls_calls, &id);
 	if (outer && outer->stack > stack)
 		return 0;
@@ -110,7 +110,7 @@ static __always_inline struct session *session_of(const struct tls_call *call, _
 
 	if (call->socket && !call->mixed) {
 		s = session_learn(call->session, call->socket);
-	} else { /* the bytes had been read ahead; or they go through memory, where no socket is ever seen */
+	} else { /* read ahead; or it goes through memory, where no socket is ever seen */
 		s = bpf_map_lookup_elem(&sessions, &key);
 		*flags |= EVENT_SOCKET_GUESSED;
 	}
@@ -124,8 +124,9 @@ static __always_inline struct session *session_of(const struct tls_call *call, _
 }
 
 /*
- * Since v6.0 a uprobe's program can be preempted by another on the same processor. Whoever finds itself alone
- * has the scratch; an addition whose result is not used is all that kernels before v5.12 know.
+ * Since v6.0 a uprobe's program can be preempted by another on the same processor. Whoever finds
+ * itself alone has the scratch; an addition whose result is not used is all that kernels before
+ * v5.12 know.
  */
 static __always_inline struct scratch *scratch_take(__u32 *which)
 {
@@ -146,15 +147,18 @@ static __always_inline struct scratch *scratch_take(__u32 *which)
 }
 
 /*
- * A number that the other end has too, so that the spans of both can be joined: where the bytes are in the
- * plaintext, or, when the session's start was not seen, the sequence number of their ciphertext.
+ * A number that the other end has too, so that the spans of both can be joined: where the bytes are
+ * in the plaintext, or, when the session's start was not seen, the sequence number of their
+ * ciphertext.
  */
-static __always_inline __u32 common_number(const struct tls_call *call, const struct session *s, int direction)
+static __always_inline __u32 common_number(const struct tls_call *call, const struct session *s,
+					   int direction)
 {
 	return s->from_start ? (__u32)s->socket.bytes[direction] + 1 : call->seq;
 }
 
-static __always_inline void fill_plaintext(struct scratch *s, __u32 which, const struct tls_call *call,
+static __always_inline void fill_plaintext(struct scratch *s, __u32 which,
+					   const struct tls_call *call,
 					   const struct session *session, __u64 len, __u16 flags)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
@@ -165,7 +169,7 @@ static __always_inline void fill_plaintext(struct scratch *s, __u32 which, const
 		head = direction == EVENT_IN ? config.head_in : config.head_out;
 	event_begin(s, &session->socket, task, direction, len, flags);
 	s->event.seq = common_number(call, session, direction);
-	if (call->time_ns) { /* when the bytes moved, which the other end may answer before we get here */
+	if (call->time_ns) { /* when the bytes moved: the other end may have answered since */
 		s->event.header.time_ns = call->time_ns;
 		s->event.cpu_ns = call->cpu_ns;
 		s->event.runqueue_ns = call->runqueue_ns;
@@ -250,8 +254,9 @@ int on_write_ex(struct pt_regs *ctx)
 }
 
 /*
- * int SSL_set_fd(SSL *, int fd): the handshake may read the peer's first words ahead (nginx does), and SSL_read
- * then needs no I/O of its own. That the descriptor still is this socket is for the next I/O to say.
+ * int SSL_set_fd(SSL *, int fd): the handshake may read the peer's first words ahead (nginx does),
+ * and SSL_read then needs no I/O of its own. That the descriptor still is this socket is for the
+ * next I/O to say.
  */
 SEC("uprobe")
 int on_set_fd(struct pt_regs *ctx)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Where OpenSSL (1.0 to 3), LibreSSL and BoringSSL are probed, as a library or inside a program that still has
- * its symbols. SSL_peek and SSL_pending move nothing. What runs there: openssl.bpf.c.
+ * Where OpenSSL (1.0 to 3), LibreSSL and BoringSSL are probed, as a library or inside a program
+ * that still has its symbols. SSL_peek and SSL_pending move nothing. What runs there:
+ * openssl.bpf.c.
  */
 #include <errno.h>
 
@@ -30,7 +31,7 @@ struct pair {
 
 static const struct pair pairs[] = {
 	{ "SSL_read", "on_read", "SSL_write", "on_write" },
-	{ "SSL_read_ex", "on_read_ex", "SSL_write_ex", "on_write_ex" }, /* OpenSSL 1.1.1 and newer */
+	{ "SSL_read_ex", "on_read_ex", "SSL_write_ex", "on_write_ex" }, /* since OpenSSL 1.1.1 */
 };
 
 /* Both directions or none: half a conversation is worse than nothing. */

@@ -16,8 +16,8 @@ static int refuse(struct uprobe_plan *plan, const char *function, const char *re
 	return -ENOTSUP;
 }
 
-static int find_returns(struct uprobe_plan *plan, const struct elf *elf, const char *function, uint64_t offset,
-			uint64_t len, struct instruction_returns *returns)
+static int find_returns(struct uprobe_plan *plan, const struct elf *elf, const char *function,
+			uint64_t offset, uint64_t len, struct instruction_returns *returns)
 {
 	const char *reason = NULL;
 	uint8_t *code;

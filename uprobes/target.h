@@ -3,9 +3,9 @@
 #define SPANTAP_UPROBES_TARGET_H
 
 /*
- * What a uprobe target is: a library whose inside is worth watching. One target is one pair of files (NAME.c
- * says where its probes go, NAME.bpf.c what runs there) and one line in targets.c. capture/attach.c finds the
- * files that targets are mapped from and sets the probes.
+ * What a uprobe target is: a library whose inside is worth watching. One target is one pair of
+ * files (NAME.c says where its probes go, NAME.bpf.c what runs there) and one line in targets.c.
+ * capture/attach.c finds the files that targets are mapped from and sets the probes.
  */
 
 #include "userspace/base/elf.h"
@@ -28,10 +28,12 @@ struct uprobe_target {
 	const char *name;
 	const void *(*object)(size_t *len); /* the compiled NAME.bpf.c */
 
-	/* Is this one of its libraries, or a program with one inside? Asked for every file: should be quick. */
+	/* Is this one of its libraries, or a program with one inside? Asked for every file: should
+	 * be quick. */
 	bool (*matches)(const struct elf *elf);
 
-	/* Fills *plan (zeroed). No sites: nothing here can be probed, see plan->refused. 0 or negative errno. */
+	/* Fills *plan (zeroed). No sites: nothing here can be probed, see plan->refused. 0 or
+	 * negative errno. */
 	int (*locate)(const struct elf *elf, struct uprobe_plan *plan);
 };
 
@@ -39,9 +41,10 @@ struct uprobe_target {
 extern const struct uprobe_target *const uprobe_targets[];
 
 /*
- * Adds probes of one function: `at_return` at each of its return instructions, then `at_entry` at its entry, so
- * that no call is seen to begin whose end would be missed. Either may be NULL. 0; -ENOENT when the file does
- * not define it; -ENOTSUP (and plan->refused) when it cannot be probed; an error of reading.
+ * Adds probes of one function: `at_return` at each of its return instructions, then `at_entry` at
+ * its entry, so that no call is seen to begin whose end would be missed. Either may be NULL. 0;
+ * -ENOENT when the file does not define it; -ENOTSUP (and plan->refused) when it cannot be probed;
+ * an error of reading.
  */
 int uprobe_plan_function(struct uprobe_plan *plan, const struct elf *elf, const char *function,
 			 const char *at_entry, const char *at_return);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * userspace/base/elf.c on files made here, in memory: a small good one, every truncation of it, every byte of it
- * changed, and fields that lie.
+ * userspace/base/elf.c on files made here, in memory: a small good one, every truncation of it,
+ * every byte of it changed, and fields that lie.
  *
- *   0 header   64 program header   120 section headers: none, .dynsym, .dynstr, .symtab   376 .dynsym, two
- *   424 names   512 code of 64 bytes, at address 0x401000
+ *   0 header   64 program header   120 section headers: none, .dynsym, .dynstr, one to be .symtab
+ *   376 two symbols   424 names   512 code of 64 bytes, at address 0x401000
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -38,7 +38,7 @@ static void build(uint8_t file[FILE_LEN])
 	Elf64_Sym *symbols = (void *)(file + SYMBOLS);
 
 	memset(file, 0, FILE_LEN);
-	memcpy(header->e_ident, "\x7f" "ELF\2\1\1", 7);
+	memcpy(header->e_ident, ELFMAG "\2\1\1", 7);
 	header->e_machine = EM_X86_64;
 	header->e_entry = CODE_ADDRESS;
 	header->e_phoff = PROGRAM;
@@ -47,14 +47,27 @@ static void build(uint8_t file[FILE_LEN])
 	header->e_shoff = SECTIONS;
 	header->e_shentsize = sizeof(*sections);
 	header->e_shnum = 4;
-	*program = (Elf64_Phdr){ .p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_offset = CODE,
-				 .p_vaddr = CODE_ADDRESS, .p_paddr = 1, .p_filesz = 64, .p_memsz = 64 };
-	sections[1] = (Elf64_Shdr){ .sh_type = SHT_DYNSYM, .sh_offset = SYMBOLS, .sh_size = 48, .sh_link = 2,
+	*program = (Elf64_Phdr){ .p_type = PT_LOAD,
+				 .p_flags = PF_R | PF_X,
+				 .p_offset = CODE,
+				 .p_vaddr = CODE_ADDRESS,
+				 .p_paddr = 1,
+				 .p_filesz = 64,
+				 .p_memsz = 64 };
+	sections[1] = (Elf64_Shdr){ .sh_type = SHT_DYNSYM,
+				    .sh_offset = SYMBOLS,
+				    .sh_size = 48,
+				    .sh_link = 2,
 				    .sh_entsize = 24 };
-	sections[2] = (Elf64_Shdr){ .sh_type = SHT_STRTAB, .sh_offset = NAMES, .sh_size = sizeof(names) - 1 };
+	sections[2] = (Elf64_Shdr){ .sh_type = SHT_STRTAB,
+				    .sh_offset = NAMES,
+				    .sh_size = sizeof(names) - 1 };
 	symbols[0] = (Elf64_Sym){ .st_name = 1, .st_info = STT_FUNC, .st_value = 7, .st_size = 7 };
-	symbols[1] = (Elf64_Sym){ .st_name = 10, .st_info = STB_GLOBAL << 4 | STT_FUNC, .st_shndx = 3,
-				  .st_value = CODE_ADDRESS + 16, .st_size = 8 };
+	symbols[1] = (Elf64_Sym){ .st_name = 10,
+				  .st_info = STB_GLOBAL << 4 | STT_FUNC,
+				  .st_shndx = 3,
+				  .st_value = CODE_ADDRESS + 16,
+				  .st_size = 8 };
 	memcpy(file + NAMES, names, sizeof(names));
 	for (int i = 0; i < 64; i++)
 		file[CODE + i] = (uint8_t)i;
@@ -217,14 +230,18 @@ static void test_lies(void **state)
 	assert_int_equal(init_changed(offsetof(Elf64_Ehdr, e_phoff), FILE_LEN, 8), -ENOEXEC);
 	assert_int_equal(init_changed(offsetof(Elf64_Ehdr, e_phentsize), 1, 2), -ENOEXEC);
 	assert_int_equal(init_changed(offsetof(Elf64_Ehdr, e_shnum), 0xffff, 2), -ENOEXEC);
-	assert_int_equal(init_changed(offsetof(Elf64_Ehdr, e_shnum), 0, 2), 0); /* no sections: nothing found */
-	assert_int_equal(init_changed(dynsym + offsetof(Elf64_Shdr, sh_size), 1ull << 40, 8), -EFBIG);
-	assert_int_equal(init_changed(dynsym + offsetof(Elf64_Shdr, sh_size), FILE_LEN, 8), -ENOEXEC);
+	assert_int_equal(init_changed(offsetof(Elf64_Ehdr, e_shnum), 0, 2),
+			 0); /* no sections: nothing found */
+	assert_int_equal(init_changed(dynsym + offsetof(Elf64_Shdr, sh_size), 1ull << 40, 8),
+			 -EFBIG);
+	assert_int_equal(init_changed(dynsym + offsetof(Elf64_Shdr, sh_size), FILE_LEN, 8),
+			 -ENOEXEC);
 	assert_int_equal(init_changed(dynsym + offsetof(Elf64_Shdr, sh_entsize), 0, 8), -ENOEXEC);
 	assert_int_equal(init_changed(dynsym + offsetof(Elf64_Shdr, sh_link), 1, 4), -ENOEXEC);
 	assert_int_equal(init_changed(dynsym + offsetof(Elf64_Shdr, sh_link), 77, 4), 0);
 	/* Two tables of one kind. */
-	assert_int_equal(init_changed(SECTIONS + offsetof(Elf64_Shdr, sh_type), SHT_DYNSYM, 4), -ENOEXEC);
+	assert_int_equal(init_changed(SECTIONS + offsetof(Elf64_Shdr, sh_type), SHT_DYNSYM, 4),
+			 -ENOEXEC);
 }
 
 /* Truncated between the headers and the tables: a read that ends early, no signal. */

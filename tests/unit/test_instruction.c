@@ -16,9 +16,11 @@ static struct guard guard;
 
 #define FIND(machine, code, out, reason) find(machine, code, sizeof(code) - 1, out, reason)
 
-static int find(uint32_t machine, const char *code, size_t len, struct instruction_returns *out, const char **reason)
+static int find(uint32_t machine, const char *code, size_t len, struct instruction_returns *out,
+		const char **reason)
 {
-	return instruction_find_returns(machine, guard_put(&guard, bytes_of(code, len)), out, reason);
+	return instruction_find_returns(machine, guard_put(&guard, bytes_of(code, len)), out,
+					reason);
 }
 
 static void refused(uint32_t machine, const char *code, size_t len, const char *why)
@@ -32,14 +34,17 @@ static void refused(uint32_t machine, const char *code, size_t len, const char *
 
 #define REFUSED(machine, code, why) refused(machine, code, sizeof(code) - 1, why)
 
-/* test edi, edi; jne +3; xor eax, eax; ret; mov eax, 1; ret: what looks like a return in a constant is none. */
+/* test edi, edi; jne +3; xor eax, eax; ret; mov eax, 1; ret: what looks like a return in a constant
+ * is none. */
 static void test_x86_returns(void **state)
 {
 	struct instruction_returns out;
 	const char *reason;
 
 	(void)state;
-	assert_int_equal(FIND(EM_X86_64, "\x85\xff\x75\x03\x31\xc0\xc3\xb8\xc3\xc3\xc3\xc3\xc3", &out, &reason), 0);
+	assert_int_equal(FIND(EM_X86_64, "\x85\xff\x75\x03\x31\xc0\xc3\xb8\xc3\xc3\xc3\xc3\xc3",
+			      &out, &reason),
+			 0);
 	assert_int_equal(out.count, 2);
 	assert_int_equal(out.at[0], 6);
 	assert_int_equal(out.at[1], 12);
@@ -76,7 +81,9 @@ static void test_calls(void **state)
 	assert_int_equal(FIND(EM_X86_64, "\xe8\x00\x10\x00\x00\xff\x50\x38\xc3", &out, &reason), 0);
 	assert_int_equal(out.count, 1);
 	/* bl +0x1000; blr x8; ret */
-	assert_int_equal(FIND(EM_AARCH64, "\x00\x04\x00\x94\x00\x01\x3f\xd6\xc0\x03\x5f\xd6", &out, &reason), 0);
+	assert_int_equal(
+		FIND(EM_AARCH64, "\x00\x04\x00\x94\x00\x01\x3f\xd6\xc0\x03\x5f\xd6", &out, &reason),
+		0);
 	assert_int_equal(out.count, 1);
 	assert_int_equal(out.at[0], 8);
 }
@@ -91,12 +98,14 @@ static void test_arm64(void **state)
 	assert_int_equal(FIND(EM_AARCH64,
 			      "\x5f\x24\x03\xd5\x60\x00\x00\xb4\x20\x00\x80\x52\xc0\x03\x5f\xd6"
 			      "\xc0\xff\x1f\x36\xc0\x03\x5f\xd6",
-			      &out, &reason), 0);
+			      &out, &reason),
+			 0);
 	assert_int_equal(out.count, 2);
 	assert_int_equal(out.at[0], 12);
 	assert_int_equal(out.at[1], 20);
-	REFUSED(EM_AARCH64, "\x00\x04\x00\x14\xc0\x03\x5f\xd6", "a jump leaves the function"); /* b +0x1000 */
-	REFUSED(EM_AARCH64, "\x00\x01\x1f\xd6", "an indirect jump may be a tail call");        /* br x8 */
+	REFUSED(EM_AARCH64, "\x00\x04\x00\x14\xc0\x03\x5f\xd6",
+		"a jump leaves the function"); /* b +0x1000 */
+	REFUSED(EM_AARCH64, "\x00\x01\x1f\xd6", "an indirect jump may be a tail call"); /* br x8 */
 	REFUSED(EM_AARCH64, "\xc0\x03\x5f", "an instruction that Capstone does not know");
 }
 
@@ -130,7 +139,8 @@ static void test_random(void **state)
 			seed = seed * 1664525 + 1013904223;
 			code[i] = seed >> 30 ? (uint8_t)(seed >> 16) : 0xc3;
 		}
-		if (instruction_find_returns(machine, guard_put(&guard, bytes_of(code, len)), &out, &reason))
+		if (instruction_find_returns(machine, guard_put(&guard, bytes_of(code, len)), &out,
+					     &reason))
 			continue;
 		assert_true(out.count > 0);
 		for (size_t i = 0; i < out.count; i++)
@@ -142,7 +152,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_x86_returns), cmocka_unit_test(test_x86_refused),
-		cmocka_unit_test(test_calls),	    cmocka_unit_test(test_arm64),
+		cmocka_unit_test(test_calls),       cmocka_unit_test(test_arm64),
 		cmocka_unit_test(test_too_many),    cmocka_unit_test(test_random),
 	};
 

@@ -15,7 +15,8 @@ static struct guard guard;
 
 static const char maps[] =
 	"55d0c8a00000-55d0c8a2b000 r--p 00000000 fe:00 1317030                    /usr/sbin/nginx\n"
-	"7f2c5e035000-7f2c5e090000 r-xp 0001f000 103:a2 18446744073709551615      /opt/a b/libssl.so.3 (deleted)\n"
+	"7f2c5e035000-7f2c5e090000 r-xp 0001f000 103:a2 18446744073709551615      /opt/a "
+	"b/libssl.so.3 (deleted)\n"
 	"7f2c5e0aa000-7f2c5e0ac000 rw-p 00000000 00:00 0 \n"
 	"7ffd3b7f1000-7ffd3b7f3000 r-xp 00000000 00:00 0                          [vdso]\n"
 	"ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  [vsyscall]\n";
@@ -66,8 +67,16 @@ static void test_cut(void **state)
 static void test_broken(void **state)
 {
 	static const char *const lines[] = {
-		"\n", "-\n", "1-2\n", "1-2 r-xp\n", "1-2 r-xp 0 8:1\n", "x-2 r-xp 0 8:1 5 /a\n", "1-2 r-xp 0 8 5 /a\n",
-		"1-2 r-xp 0 8:1 x /a\n", "11112222333344445-2 r-xp 0 8:1 5 /a\n", "1-2 r-xpp 0 8:1 5 /a\n",
+		"\n",
+		"-\n",
+		"1-2\n",
+		"1-2 r-xp\n",
+		"1-2 r-xp 0 8:1\n",
+		"x-2 r-xp 0 8:1 5 /a\n",
+		"1-2 r-xp 0 8 5 /a\n",
+		"1-2 r-xp 0 8:1 x /a\n",
+		"11112222333344445-2 r-xp 0 8:1 5 /a\n",
+		"1-2 r-xpp 0 8:1 5 /a\n",
 		"1-2 r-xp 0 8:1 99999999999999999999 /a\n",
 	};
 

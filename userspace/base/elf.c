@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * See elf.h. Implements what is needed of the System V ABI, chapters 4 and 5: the ELF header points to the
- * program headers (what is mapped where) and to the section headers (where the symbol tables are).
+ * See elf.h. Implements what is needed of the System V ABI, chapters 4 and 5: the ELF header points
+ * to the program headers (what is mapped where) and to the section headers (where the symbols are).
  *
- *   header      0: 7f 'E' 'L' 'F', class, byte order   18: machine   24: start   32: phoff   40: shoff
- *              54: size and number of program headers, then of section headers, 16 bits each
- *   program     0: type, flags   8: offset   16: address   32: length in the file
- *   section     4: type   24: offset   32: length   40: section with the names   56: size of an entry
- *   symbol      0: name   4: type   6: section   8: address   16: length
+ *   header    0: 7f 'E' 'L' 'F', class, byte order   18: machine   24: start
+ *             32: offset of the program headers   40: of the section headers
+ *             54: size and number of program headers, then of section headers, 16 bits each
+ *   program   0: type, flags   8: offset   16: address   32: length in the file
+ *   section   4: type   24: offset   32: length   40: section with the names   56: entry's size
+ *   symbol    0: name   4: type   6: section   8: address   16: length
  */
 #include "userspace/base/elf.h"
 
@@ -158,7 +159,7 @@ int elf_init(struct elf *e, int fd)
 	err = elf_read(e, 0, header, sizeof(header));
 	if (err)
 		return err;
-	if (!bytes_starts(cursor_bytes(&c, EI_NIDENT), "\x7f" "ELF") || header[EI_CLASS] != ELFCLASS64 ||
+	if (!bytes_starts(cursor_bytes(&c, EI_NIDENT), ELFMAG) || header[EI_CLASS] != ELFCLASS64 ||
 	    header[EI_DATA] != ELFDATA2LSB)
 		return -ENOEXEC;
 	cursor_le16(&c); /* type */

@@ -3,9 +3,9 @@
 #define SPANTAP_BASE_ELF_H
 
 /*
- * What uprobes need of an ELF file (64 bits, little endian): functions by name, and where in the file
- * their code is. The file belongs to somebody who may lie in it, or truncate it while it is read: it is
- * read with pread, never mapped.
+ * What uprobes need of an ELF file (64 bits, little endian): functions by name, and where in the
+ * file their code is. The file belongs to somebody who may lie in it, or truncate it while it is
+ * read: it is read with pread, never mapped.
  */
 
 #include "userspace/base/bytes.h"
@@ -24,7 +24,7 @@ struct elf_segment {
 struct elf {
 	int fd; /* the caller's */
 	uint64_t size;
-	uint64_t start;	  /* address of its first instruction */
+	uint64_t start;   /* address of its first instruction */
 	uint32_t machine; /* EM_X86_64, EM_AARCH64, ... */
 	size_t segment_count;
 	struct elf_segment segments[ELF_SEGMENTS_MAX];
@@ -36,9 +36,9 @@ struct elf_function {
 };
 
 /*
- * Reads the headers and symbol tables of fd, which must stay open until elf_release. 0; -ENOEXEC for what
- * is no ELF file of this kind, -EFBIG for tables of a size that no program has, -ENOMEM, or an error of
- * reading. Release it in any case.
+ * Reads the headers and symbol tables of fd, which must stay open until elf_release. 0; -ENOEXEC
+ * for what is no ELF file of this kind, -EFBIG for tables of a size that no program has, -ENOMEM,
+ * or an error of reading. Release it in any case.
  */
 int elf_init(struct elf *e, int fd);
 void elf_release(struct elf *e);

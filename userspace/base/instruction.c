@@ -51,7 +51,8 @@ static bool is_call(csh handle, cs_arch arch, const cs_insn *i)
 }
 
 /* One instruction; a reason when the function cannot be followed. */
-static const char *look(csh handle, cs_arch arch, const cs_insn *i, size_t len, struct instruction_returns *out)
+static const char *look(csh handle, cs_arch arch, const cs_insn *i, size_t len,
+			struct instruction_returns *out)
 {
 	uint64_t target;
 
@@ -82,7 +83,8 @@ int instruction_find_returns(uint32_t machine, struct bytes code, struct instruc
 	*reason = a ? NULL : "neither x86-64 nor arm64";
 	if (!a)
 		return -ENOTSUP;
-	if (cs_open(a->arch, a->arch == CS_ARCH_X86 ? CS_MODE_64 : CS_MODE_ARM, &handle) != CS_ERR_OK)
+	if (cs_open(a->arch, a->arch == CS_ARCH_X86 ? CS_MODE_64 : CS_MODE_ARM, &handle) !=
+	    CS_ERR_OK)
 		return -ENOMEM;
 	cs_option(handle, CS_OPT_DETAIL, CS_OPT_ON);
 	one = cs_malloc(handle);

@@ -14,10 +14,10 @@ struct instruction_returns {
 };
 
 /*
- * Finds all return instructions of the function that `code` is, of an ELF machine (EM_*). A function that
- * can be left in another way would make a caller miss an end, so it is refused: -ENOTSUP, with the reason
- * (a literal) in *reason: a tail call, an instruction nobody knows, no return at all, too many, another
- * machine. -ENOMEM.
+ * Finds all return instructions of the function that `code` is, of an ELF machine (EM_*). A
+ * function that can be left in another way would make a caller miss an end, so it is refused:
+ * -ENOTSUP, with the reason (a literal) in *reason: a tail call, an instruction nobody knows, no
+ * return at all, too many, another machine. -ENOMEM.
  */
 int instruction_find_returns(uint32_t machine, struct bytes code, struct instruction_returns *out,
 			     const char **reason);

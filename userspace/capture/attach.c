@@ -4,8 +4,9 @@
  *
  *   process -> /proc/PID/maps -> file (device, inode) -> does a target match? -> its plan -> links
  *
- * Every file is looked at once. A process is looked at again when the size of its executable mappings has
- * changed, after an eighth of its age: a library that is loaded at the start is found within milliseconds.
+ * Every file is looked at once. A process is looked at again when the size of its executable
+ * mappings has changed, after an eighth of its age: a library that is loaded at the start is found
+ * within milliseconds.
  */
 #include "userspace/capture/attach.h"
 
@@ -33,7 +34,7 @@
 #define LOOKS_PER_TICK 64 /* about 0.1 ms each: other work waits meanwhile */
 #define LOOK_SOON_NS (5 * NS_PER_MS)
 #define LOOK_LATE_NS (2 * NS_PER_SECOND)
-#define FORGET_NS (30 * NS_PER_SECOND) /* of files without a target: their inode may be given away */
+#define FORGET_NS (30 * NS_PER_SECOND) /* files without a target: inodes are given away */
 
 struct process {
 	uint32_t pid;
@@ -76,14 +77,15 @@ static int set_config(struct bpf_object *object, const struct config *config)
 {
 	struct bpf_map *map;
 
-	bpf_object__for_each_map(map, object)
+	bpf_object__for_each_map(map, object) {
 		if (strstr(bpf_map__name(map), ".rodata"))
 			return bpf_map__set_initial_value(map, config, sizeof(*config));
+	}
 	return -ENOENT;
 }
 
-static int load(const struct uprobe_target *target, struct bpf_object *owner, const struct config *config,
-		struct bpf_object **out)
+static int load(const struct uprobe_target *target, struct bpf_object *owner,
+		const struct config *config, struct bpf_object **out)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = target->name);
 	size_t len;
@@ -105,7 +107,8 @@ static int load(const struct uprobe_target *target, struct bpf_object *owner, co
 	return err;
 }
 
-struct attach *attach_new(struct bpf_object *owner, const struct config *config, struct hook_table *hooks)
+struct attach *attach_new(struct bpf_object *owner, const struct config *config,
+			  struct hook_table *hooks)
 {
 	struct attach *a = memory_new(sizeof(*a));
 
@@ -119,7 +122,9 @@ struct attach *attach_new(struct bpf_object *owner, const struct config *config,
 		int err = load(uprobe_targets[i], owner, config, &a->objects[i]);
 
 		hook_set(hooks, HOOK_TLS, err ? HOOK_UNAVAILABLE : HOOK_AVAILABLE,
-			 !err ? "" : object_last_log()[0] ? object_last_log() : error_name(err));
+			 !err                   ? ""
+			 : object_last_log()[0] ? object_last_log()
+						: error_name(err));
 	}
 	return a;
 }
@@ -156,7 +161,8 @@ void attach_free(struct attach *a)
 
 /* ---- one file ------------------------------------------------------------------------------- */
 
-static int set_probe(struct bpf_object *object, int fd, const struct uprobe_site *site, struct bpf_link **out)
+static int set_probe(struct bpf_object *object, int fd, const struct uprobe_site *site,
+		     struct bpf_link **out)
 {
 	struct bpf_program *program = bpf_object__find_program_by_name(object, site->program);
 	char path[64];
@@ -169,7 +175,8 @@ static int set_probe(struct bpf_object *object, int fd, const struct uprobe_site
 	return *out ? 0 : -errno;
 }
 
-static int set_probes(struct bpf_object *object, int fd, const struct uprobe_plan *plan, struct file *f)
+static int set_probes(struct bpf_object *object, int fd, const struct uprobe_plan *plan,
+		      struct file *f)
 {
 	int err = 0;
 
@@ -191,13 +198,14 @@ static int open_mapped(uint32_t pid, const struct mapping *m)
 	char path[64 + 4096];
 	int fd;
 
-	snprintf(path, sizeof(path), "/proc/%u/map_files/%llx-%llx", pid, (unsigned long long)m->start,
-		 (unsigned long long)m->end);
+	snprintf(path, sizeof(path), "/proc/%u/map_files/%llx-%llx", pid,
+		 (unsigned long long)m->start, (unsigned long long)m->end);
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd >= 0 || m->path.len > 4000)
 		return fd;
 	/* map_files wants CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE. */
-	snprintf(path, sizeof(path), "/proc/%u/root%.*s", pid, (int)m->path.len, (const char *)m->path.data);
+	snprintf(path, sizeof(path), "/proc/%u/root%.*s", pid, (int)m->path.len,
+		 (const char *)m->path.data);
 	return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 }
 
@@ -208,7 +216,8 @@ static bool identify(int fd, struct file_identity *out)
 
 	if (fstat(fd, &st) || fstatfs(fd, &fs))
 		return false;
-	/* Overlays of one layer differ in their device only; the file beneath, which gets the probes, is one. */
+	/* Overlays of one layer differ in their device only; the file beneath, which gets the
+	 * probes, is one. */
 	out->device = fs.f_type == OVERLAYFS_SUPER_MAGIC ? 0 : st.st_dev;
 	out->inode = st.st_ino;
 	out->size = (uint64_t)st.st_size;
@@ -237,18 +246,21 @@ static void tell(struct attach *a, const struct mapping *m, const char *what)
 {
 	char reason[sizeof(a->hooks->hooks[0].reason)];
 
-	snprintf(reason, sizeof(reason), "%.*s: %s", (int)m->path.len, (const char *)m->path.data, what);
+	snprintf(reason, sizeof(reason), "%.*s: %s", (int)m->path.len, (const char *)m->path.data,
+		 what);
 	log_debug("tls: %s", reason);
 	hook_set(a->hooks, HOOK_TLS, a->hooks->hooks[HOOK_TLS].state, reason);
 }
 
-static void probe_file(struct attach *a, const struct mapping *m, int fd, const struct elf *elf, struct file *f)
+static void probe_file(struct attach *a, const struct mapping *m, int fd, const struct elf *elf,
+		       struct file *f)
 {
 	for (size_t i = 0; uprobe_targets[i] && i < TARGETS_LIMIT && !f->probed; i++) {
 		struct uprobe_plan plan = { 0 };
 		int err;
 
-		if (!a->objects[i] || !uprobe_targets[i]->matches(elf) || !identify(fd, &f->identity))
+		if (!a->objects[i] || !uprobe_targets[i]->matches(elf) ||
+		    !identify(fd, &f->identity))
 			continue;
 		f->probed = probed_already(a, f);
 		if (f->probed)
@@ -337,7 +349,8 @@ static void look_at_process(struct attach *a, struct process *p, uint64_t now_ns
 	for (text = buf_bytes(&a->text); mapping_next(&text, &m); last = m) {
 		if (!m.executable || !m.inode || !m.path.len || m.path.data[0] != '/')
 			continue;
-		if (m.inode != last.inode || m.major != last.major || m.minor != last.minor || !last.executable)
+		if (m.inode != last.inode || m.major != last.major || m.minor != last.minor ||
+		    !last.executable)
 			meet_file(a, p->pid, &m, now_ns);
 	}
 }
@@ -415,8 +428,9 @@ void attach_tick(struct attach *a, uint64_t now_ns)
 			uint64_t pause = (now_ns - p->since_ns) / 8;
 
 			look_at_process(a, p, now_ns);
-			p->next_ns = now_ns + (pause < LOOK_SOON_NS ? LOOK_SOON_NS :
-					       pause > LOOK_LATE_NS ? LOOK_LATE_NS : pause);
+			p->next_ns = now_ns + (pause < LOOK_SOON_NS   ? LOOK_SOON_NS
+					       : pause > LOOK_LATE_NS ? LOOK_LATE_NS
+								      : pause);
 		}
 		if (p->next_ns < next)
 			next = p->next_ns;

@@ -36,11 +36,12 @@ void attach_add_child(struct attach *a, uint32_t pid, uint64_t now_ns);
 
 void attach_remove(struct attach *a, uint32_t pid);
 
-/* Looks at the processes whose turn it is. To be called some fifty times a second; cheap when there are
- * none. */
+/* Looks at the processes whose turn it is. To be called some fifty times a second; cheap when there
+ * are none. */
 void attach_tick(struct attach *a, uint64_t now_ns);
 
-/* Can probes be set at all? Sets one in this program's own file, and takes it out. 0 or negative errno. */
+/* Can probes be set at all? Sets one in this program's own file, and takes it out. 0 or negative
+ * errno. */
 int attach_probe(struct attach *a);
 
 /* Runs of a probe that the kernel skipped. */

@@ -40,7 +40,8 @@ static bool parse(struct bytes line, struct mapping *m)
 		return false;
 	m->executable = line.data[2] == 'x';
 	line = bytes_from(line, 5);
-	if (!take_hex(&line, ' ', &offset) || !take_hex(&line, ':', &major) || !take_hex(&line, ' ', &minor))
+	if (!take_hex(&line, ' ', &offset) || !take_hex(&line, ':', &major) ||
+	    !take_hex(&line, ' ', &minor))
 		return false;
 	m->major = (uint32_t)major;
 	m->minor = (uint32_t)minor;

@@ -7,16 +7,16 @@
 #include "userspace/base/bytes.h"
 
 struct mapping {
-	uint64_t start, end; /* addresses */
-	uint64_t inode;	     /* 0: no file */
+	uint64_t start, end;   /* addresses */
+	uint64_t inode;        /* 0: no file */
 	uint32_t major, minor; /* of the file's device */
 	bool executable;
 	struct bytes path; /* as the process named it; with " (deleted)" behind when it was */
 };
 
 /*
- * The next line of *text, which is advanced behind it; false at the end. What does not look like a mapping
- * (the last line of a text that was cut) is left out. path points into the text.
+ * The next line of *text, which is advanced behind it; false at the end. What does not look like a
+ * mapping (the last line of a text that was cut) is left out. path points into the text.
  */
 bool mapping_next(struct bytes *text, struct mapping *out);
 
