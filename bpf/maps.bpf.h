@@ -40,6 +40,14 @@ struct {
 	__type(value, __u64);
 } counters SEC(".maps");
 
+/* How far each processor's task clock is behind CLOCK_MONOTONIC, in ns (transfer.bpf.h, uncharged). */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} clocks SEC(".maps");
+
 /* One event under construction per CPU: tracepoints do not nest within one program. */
 #define SCRATCH_TLS 2 /* the first of those for uprobes; receiving and sending come before */
 #define SCRATCHES 4

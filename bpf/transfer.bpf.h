@@ -19,6 +19,7 @@
 #define MSG_TRUNC 0x20
 #define MSG_ERRQUEUE 0x2000
 #define RCV_SHUTDOWN 1
+#define TICK_NS 4000000ull /* of a kernel with CONFIG_HZ=250 */
 
 /* What is kept per socket, from its first transfer by a target on. */
 struct socket_state {
@@ -227,6 +228,27 @@ static __always_inline void send_end_event(struct socket_state *state, __u32 dir
 	bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
 }
 
+/*
+ * Time that the running thread has not been charged for yet. exec_start is read off the processor's own task
+ * clock, which leaves out interrupts and stolen time: how far it is behind ours differs from one processor to
+ * the next (27 ms here) and grows. But a thread is charged at each tick: what we see lies between that
+ * distance and a tick more, so the distance is known after a few looks.
+ */
+static __always_inline __u64 uncharged(__u64 now_ns, __u64 start)
+{
+	__u64 apart = now_ns - start, *distance;
+	__u32 key = 0;
+
+	distance = bpf_map_lookup_elem(&clocks, &key);
+	if (!distance)
+		return 0;
+	if (!*distance || (__s64)(apart - *distance) < 0)
+		*distance = apart;
+	else if (apart - *distance > TICK_NS)
+		*distance = apart - TICK_NS;
+	return apart - *distance;
+}
+
 /* Thread totals: a clock tick between the two reads would lose what it moved, so look again. */
 static __always_inline void read_thread_time(struct task_struct *task, __u64 now_ns, __u64 *cpu_ns,
 					     __u64 *runqueue_ns)
@@ -239,7 +261,7 @@ static __always_inline void read_thread_time(struct task_struct *task, __u64 now
 		sum = again;
 		start = LOAD(task, se.exec_start);
 	}
-	*cpu_ns = sum + (now_ns - start);
+	*cpu_ns = sum + uncharged(now_ns, start);
 	*runqueue_ns = LOAD(task, sched_info.run_delay);
 }
 
@@ -362,7 +384,7 @@ static __always_inline __u64 offset_of(const struct socket_state *state, const s
 static __always_inline void transfer(struct sock *sk, struct socket_state *state, struct task_struct *task,
 				     const struct call *call, const struct moved *m)
 {
-	__u32 direction = m->direction & 1, key = direction, head = state->head[direction];
+	__u32 direction = m->direction & 1, key = direction, head;
 	struct scratch *s = bpf_map_lookup_elem(&scratches, &key);
 	__u64 missed;
 
@@ -391,6 +413,7 @@ static __always_inline void transfer(struct sock *sk, struct socket_state *state
 		s->event.flags |= EVENT_NO_BUFFER;
 		count(COUNTER_no_buffer);
 	} else {
+		head = state->head[direction]; /* the verdict may just have set it */
 		if (!head)
 			head = m->direction == EVENT_IN ? config.head_in : config.head_out;
 		copy_call((__u64)direction << 32 | head, call->shape | m->index << 8, call->buffer, call->count, m->len);
