@@ -171,7 +171,7 @@ class Nginx(e2e.Case):
     def test_rate(self):
         """2,000 requests a second: a span for each line of the log."""
         self.need("wrk")
-        script = self.servers.path("rate.lua", "function delay() return 16 end\n")
+        script = self.servers.path("rate.lua", "function delay() return 15 end\n")
         command = ["wrk", "-t2", "-c32", f"-d{RATE_SECONDS}s", "-s", script, f"http://127.0.0.1:{self.port}/small"]
         with e2e.Trace(self.pid) as trace:
             done = subprocess.run(command, capture_output=True, text=True, check=True)
