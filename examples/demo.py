@@ -5,8 +5,8 @@
     demo.py SPANTAP
 
 Only spantap runs as root. Exit status 0 means that spantap saw both services and found the N+1 query.
-DEMO_SECONDS sets how long it watches, DEMO_TRACES how many trees it prints; DEMO_SHORT=1 is the form that
-the tests use.
+DEMO_SECONDS sets how long it watches, DEMO_TRACES how many trees it prints, DEMO_RATE how many requests a
+second are sent; DEMO_SHORT=1 is the form that the tests use.
 """
 import os
 import re
@@ -20,7 +20,7 @@ from shop import HERE, PYTHON, Shop, ShopError, stop_on_signals  # noqa: E402
 SHORT = os.environ.get("DEMO_SHORT", "") not in ("", "0")
 SECONDS = os.environ.get("DEMO_SECONDS", "5" if SHORT else "10")
 TRACES = os.environ.get("DEMO_TRACES", "12" if SHORT else "30")
-REQUESTS_PER_SECOND = 6
+RATE = os.environ.get("DEMO_RATE", "6")
 LINES_OF_AN_ORDER = 37  # each loads its product by itself
 
 
@@ -69,9 +69,9 @@ def demo(spantap):
         settings = shop.environment()
         print(f"web service: PID {settings['SHOP_WEB_PID']}, {settings['SHOP_URL']}")
         print(f"pricing service: PID {settings['SHOP_PRICING_PID']}, {settings['SHOP_PRICING_URL']}")
-        say(f"sending it {REQUESTS_PER_SECOND} requests a second")
+        say(f"sending it {RATE} requests a second")
         load = [PYTHON, os.path.join(HERE, "load.py"), settings["SHOP_URL"]]
-        load += ["--rate", str(REQUESTS_PER_SECOND)]
+        load += ["--rate", RATE]
         with subprocess.Popen(load, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as traffic:
             try:
                 output = watch(spantap, settings)
