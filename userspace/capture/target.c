@@ -17,6 +17,7 @@
 
 #define GONE_KEPT_NS (10 * NS_PER_SECOND)
 #define CHILDREN_DEPTH_MAX 64
+#define TASK_EXITING 0x4 /* the kernel's PF_EXITING */
 #define PARENTS_MAX 16
 
 struct process {
@@ -85,10 +86,11 @@ static struct process *process_of(struct targets *t, uint32_t pid, uint32_t pare
 
 static void scan_children(struct targets *t, uint32_t pid, unsigned int depth);
 
-/* Exited, if not yet waited for. A leader that left before its threads is a zombie too, but has company. */
+/* On its way out, so its exit hook may have run. A leader that left before its threads has company. */
 static bool process_is_gone(uint32_t pid)
 {
 	char path[32], line[512];
+	unsigned long flags = 0;
 	const char *at;
 	FILE *f;
 
@@ -97,13 +99,12 @@ static bool process_is_gone(uint32_t pid)
 	at = f && fgets(line, sizeof(line), f) ? strrchr(line, ')') : NULL;
 	if (f)
 		fclose(f);
-	if (!at || !at[1])
-		return true;
-	if (at[2] != 'Z' && at[2] != 'X')
-		return false;
-	for (int field = 2; field < 20 && at; field++) /* the 20th: number of threads */
+	for (int field = 2; at && field < 20; field++) { /* proc(5): 9 is flags, 20 the number of threads */
 		at = strchr(at + 1, ' ');
-	return !at || strtoul(at, NULL, 10) <= 1;
+		if (at && field == 8)
+			flags = strtoul(at, NULL, 10);
+	}
+	return !at || ((flags & TASK_EXITING) && strtoul(at, NULL, 10) <= 1);
 }
 
 /* -EEXIST: was known, its children are too. */
