@@ -68,6 +68,8 @@ static void add_counters(struct connection_counters *sum, const struct connectio
 
 static void socket_free(struct socket_table *t, struct socket *s, const struct mark *mark)
 {
+	connection_finish(s->plaintext, mark);
+	connection_finish(s->raw, mark);
 	add_counters(&t->counters.closed, s->raw);
 	add_counters(&t->counters.closed, s->plaintext);
 	connection_free(s->plaintext, mark);

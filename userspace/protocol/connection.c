@@ -30,16 +30,22 @@ struct connection *connection_new(const struct connection_options *options)
 	return c;
 }
 
+void connection_finish(struct connection *c, const struct mark *mark)
+{
+	if (!c || !c->protocol)
+		return;
+	/* Not an end: a body until close that nobody saw end is not whole. */
+	pairing_give_up(&c->pairing, mark, INCOMPLETE_UNANSWERED, false);
+	c->half[0].exchange = c->half[1].exchange = NULL;
+}
+
 void connection_free(struct connection *c, const struct mark *mark)
 {
 	if (!c)
 		return;
-	if (c->protocol) {
-		/* Not an end: a body until close that nobody saw end is not whole. */
-		pairing_give_up(&c->pairing, mark, INCOMPLETE_UNANSWERED, false);
-		if (c->protocol->release)
-			c->protocol->release(c->state);
-	}
+	connection_finish(c, mark);
+	if (c->protocol && c->protocol->release)
+		c->protocol->release(c->state);
 	memory_free(c->state);
 	stream_release(&c->half[0].stream);
 	stream_release(&c->half[1].stream);

@@ -57,7 +57,10 @@ struct connection_options {
 /* NULL when memory is refused. */
 struct connection *connection_new(const struct connection_options *options);
 
-/* Ends what is open (unanswered) and frees. NULL is fine. */
+/* Ends what is open (unanswered), so that the counters are final. NULL is fine. */
+void connection_finish(struct connection *c, const struct mark *mark);
+
+/* The same, and frees. */
 void connection_free(struct connection *c, const struct mark *mark);
 
 /* Bytes of one transfer (one system call or packet) in one direction; several calls per transfer are
