@@ -65,14 +65,17 @@ void world_release(struct world *w)
 
 static void connect_end(struct world *w, struct end *e, enum side side)
 {
-	struct connection_options options = { .observer = &stitch_observer, .context = &e->info, .side = side };
+	struct connection_options options = { .observer = &stitch_observer,
+					      .context = &e->info,
+					      .side = side };
 
 	e->world = w;
 	e->info.stitch = w->stitch;
 	e->connection = connection_new(&options);
 }
 
-void end_open(struct world *w, struct end *e, enum side side, uint32_t pid, uint16_t local, uint16_t remote)
+void end_open(struct world *w, struct end *e, enum side side, uint32_t pid, uint16_t local,
+	      uint16_t remote)
 {
 	*e = (struct end){ .info = { .pid = pid, .id = (uint64_t)pid << 32 | local } };
 	e->info.local = (struct event_address){ AF_INET, local, { 127, 0, 0, 1 } };
@@ -80,7 +83,8 @@ void end_open(struct world *w, struct end *e, enum side side, uint32_t pid, uint
 	connect_end(w, e, side);
 }
 
-void end_open_unix(struct world *w, struct end *e, enum side side, uint32_t pid, uint64_t inode, uint64_t peer)
+void end_open_unix(struct world *w, struct end *e, enum side side, uint32_t pid, uint64_t inode,
+		   uint64_t peer)
 {
 	*e = (struct end){ .info = { .pid = pid, .id = inode, .peer = peer } };
 	e->info.local.family = e->info.remote.family = AF_UNIX;

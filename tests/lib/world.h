@@ -4,8 +4,8 @@
 
 /*
  * A small made-up machine in front of stitch: ends of sockets that speak HTTP or Redis through real
- * connections, threads that read and write on them, and a sink that keeps what came out. Every byte moved has
- * a time of its own, so a span is known by its start.
+ * connections, threads that read and write on them, and a sink that keeps what came out. Every byte
+ * moved has a time of its own, so a span is known by its start.
  */
 
 #include "userspace/base/buf.h"
@@ -52,12 +52,15 @@ bool world_init(struct world *w);
 void world_release(struct world *w);
 
 /* A connection's end in process pid: 127.0.0.1 on both sides with these ports. */
-void end_open(struct world *w, struct end *e, enum side side, uint32_t pid, uint16_t local, uint16_t remote);
-void end_open_unix(struct world *w, struct end *e, enum side side, uint32_t pid, uint64_t inode, uint64_t peer);
+void end_open(struct world *w, struct end *e, enum side side, uint32_t pid, uint16_t local,
+	      uint16_t remote);
+void end_open_unix(struct world *w, struct end *e, enum side side, uint32_t pid, uint64_t inode,
+		   uint64_t peer);
 void end_close(struct end *e);
 
 /* One transfer, one microsecond later than the last; returns its time. seq: TCP's, 0: none. */
-uint64_t end_move(struct end *e, enum direction dir, const char *text, uint32_t seq, struct who who);
+uint64_t end_move(struct end *e, enum direction dir, const char *text, uint32_t seq,
+		  struct who who);
 
 /* The span that began at start_ns, or NULL; the test fails when there are two. */
 const struct world_span *world_find(const struct world *w, uint64_t start_ns);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * userspace/protocol/connection.h, detect.h and exchange.h: which protocol and side, whose answer, and what the
- * observer is told. A protocol of our own: "Qn", "n" bytes of body, is a request, "An" an answer, "W" withdraws,
- * "X" is foreign, "?" is nothing; the real ones are in registry.c and take part in detection.
+ * userspace/protocol/connection.h, detect.h and exchange.h: which protocol and side, whose answer,
+ * and what the observer is told. A protocol of our own: "Qn", "n" bytes of body, is a request, "An"
+ * an answer, "W" withdraws, "X" is foreign, "?" is nothing; the real ones are in registry.c and
+ * take part in detection.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,7 +24,8 @@ static int probe(enum flow flow, struct bytes head)
 	return head.len && head.data[0] == (flow == TO_SERVER ? 'Q' : 'A') ? 95 : 0;
 }
 
-static struct decode decode(void *state, enum flow flow, const struct input *in, struct message *out)
+static struct decode decode(void *state, enum flow flow, const struct input *in,
+			    struct message *out)
 {
 	struct bytes b = in->bytes;
 
@@ -134,7 +136,9 @@ static struct mark now;
 
 static void open_connection(bool midway, enum side side)
 {
-	struct connection_options options = { .observer = &observer, .only = &toy, .side = side, .midway = midway };
+	struct connection_options options = {
+		.observer = &observer, .only = &toy, .side = side, .midway = midway
+	};
 
 	memset(&told, 0, sizeof(told));
 	now = (struct mark){ .time_ns = 1 };
@@ -193,7 +197,8 @@ static void test_pairs(void **state)
 	assert_true(told.last.incomplete & INCOMPLETE_UNANSWERED);
 }
 
-/* An answer that ends before its request's body does: what is left of the body belongs to nobody. */
+/* An answer that ends before its request's body does: what is left of the body belongs to nobody.
+ */
 static void test_early_answer(void **state)
 {
 	(void)state;
@@ -372,7 +377,8 @@ static void test_long_first_transfer(void **state)
 
 static void test_detect(void **state)
 {
-	static const char get[] = "GET / HTTP/1.1\r\nHost: a\r\n\r\n", nothing[] = "\x01\x02\x03\x04";
+	static const char get[] = "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+			  nothing[] = "\x01\x02\x03\x04";
 	struct detection d;
 
 	(void)state;
@@ -403,9 +409,13 @@ static void test_cuts(void **state)
 		for (size_t b = 0; b < sizeof(answers); b++) {
 			open_connection(false, SIDE_SERVER);
 			connection_data(c, DIRECTION_IN, bytes_of(requests, a), true, &now);
-			connection_data(c, DIRECTION_IN, bytes_of(requests + a, sizeof(requests) - 1 - a), false, &now);
+			connection_data(c, DIRECTION_IN,
+					bytes_of(requests + a, sizeof(requests) - 1 - a), false,
+					&now);
 			connection_data(c, DIRECTION_OUT, bytes_of(answers, b), true, &now);
-			connection_data(c, DIRECTION_OUT, bytes_of(answers + b, sizeof(answers) - 1 - b), false, &now);
+			connection_data(c, DIRECTION_OUT,
+					bytes_of(answers + b, sizeof(answers) - 1 - b), false,
+					&now);
 			expect("BBBEEE");
 			assert_int_equal(told.last.response_bytes, 6);
 			close_connection();
@@ -415,7 +425,9 @@ static void test_cuts(void **state)
 
 static void without_memory(void *context)
 {
-	struct connection_options options = { .observer = &observer, .only = &toy, .side = SIDE_SERVER, .midway = true };
+	struct connection_options options = {
+		.observer = &observer, .only = &toy, .side = SIDE_SERVER, .midway = true
+	};
 
 	(void)context;
 	c = connection_new(&options);
@@ -440,13 +452,20 @@ static void test_no_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_pairs),	     cmocka_unit_test(test_early_answer),
-		cmocka_unit_test(test_sides),	     cmocka_unit_test(test_midway),
-		cmocka_unit_test(test_held_ceiling), cmocka_unit_test(test_open_ceiling),
-		cmocka_unit_test(test_withdrawn),    cmocka_unit_test(test_gaps),
-		cmocka_unit_test(test_lost_place),   cmocka_unit_test(test_foreign),
-		cmocka_unit_test(test_long_first_transfer), cmocka_unit_test(test_detect),
-		cmocka_unit_test(test_cuts),	     cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_pairs),
+		cmocka_unit_test(test_early_answer),
+		cmocka_unit_test(test_sides),
+		cmocka_unit_test(test_midway),
+		cmocka_unit_test(test_held_ceiling),
+		cmocka_unit_test(test_open_ceiling),
+		cmocka_unit_test(test_withdrawn),
+		cmocka_unit_test(test_gaps),
+		cmocka_unit_test(test_lost_place),
+		cmocka_unit_test(test_foreign),
+		cmocka_unit_test(test_long_first_transfer),
+		cmocka_unit_test(test_detect),
+		cmocka_unit_test(test_cuts),
+		cmocka_unit_test(test_no_memory),
 	};
 
 	return cmocka_run_group_tests_name("connection", tests, NULL, NULL);

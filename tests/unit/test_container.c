@@ -43,9 +43,12 @@ static const char *const containers[] = {
 	"/kubepods/besteffort/pod" U "/" H,
 	"/kubepods/burstable/pod" U "/" H,
 	"/kubepods.slice/kubepods-pod" U_ ".slice/cri-containerd-" H ".scope",
-	"/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-pod" U_ ".slice/cri-containerd-" H ".scope",
-	"/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod" U_ ".slice/cri-containerd-" H ".scope",
-	"/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod" U_ ".slice/crio-" H ".scope",
+	"/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-pod" U_
+	".slice/cri-containerd-" H ".scope",
+	"/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod" U_
+	".slice/cri-containerd-" H ".scope",
+	"/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod" U_ ".slice/crio-" H
+	".scope",
 	"/kubepods.slice/kubepods-pod" U_ ".slice/crio-" H,
 	"/kubepods/burstable/pod" U "/crio-" H,
 	"/kubepods.slice/kubepods-pod" U_ ".slice/docker-" H ".scope",
@@ -53,7 +56,8 @@ static const char *const containers[] = {
 	"/k8s.io/" H,
 	/* kind: a kubelet in a container */
 	"/docker/" G "/kubelet/kubepods/besteffort/pod" U "/" H,
-	"/system.slice/docker-" G ".scope/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-pod" U_
+	"/system.slice/docker-" G
+	".scope/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-pod" U_
 	".slice/cri-containerd-" H ".scope",
 	/* Amazon ECS */
 	"/ecs/" U "/" H,
@@ -118,8 +122,10 @@ static void test_containers(void **state)
 				fail_msg("none in %s", containers[i]);
 			assert_string_equal(id, H);
 			assert_true(container_matches(content(form, containers[i]), H));
-			assert_true(container_matches(content(form, containers[i]), "0123456789ab"));
-			assert_false(container_matches(content(form, containers[i]), "0123456789ac"));
+			assert_true(
+				container_matches(content(form, containers[i]), "0123456789ab"));
+			assert_false(
+				container_matches(content(form, containers[i]), "0123456789ac"));
 		}
 	}
 }
@@ -147,7 +153,8 @@ static void test_fargate(void **state)
 	assert_string_equal(id, TASK "-1234567890");
 }
 
-/* The outer one of nested containers, a component's name, and what is too short to mean anything. */
+/* The outer one of nested containers, a component's name, and what is too short to mean anything.
+ */
 static void test_matches(void **state)
 {
 	struct bytes nested = content(0, "/docker/" G "/docker/" H);
@@ -159,12 +166,14 @@ static void test_matches(void **state)
 	assert_false(container_matches(nested, ""));
 	assert_true(container_matches(content(0, "/lxc/web"), "web"));
 	assert_false(container_matches(content(0, "/lxc/website"), "web"));
-	assert_true(container_matches(content(0, "/system.slice/docker-" H ".scope"), "docker-" H ".scope"));
+	assert_true(container_matches(content(0, "/system.slice/docker-" H ".scope"),
+				      "docker-" H ".scope"));
 }
 
 static void test_hostile(void **state)
 {
-	static const char text[] = "12:pids:/docker/" H "\n0::/system.slice/docker-" H ".scope/x:\n::\n\n/\n";
+	static const char text[] =
+		"12:pids:/docker/" H "\n0::/system.slice/docker-" H ".scope/x:\n::\n\n/\n";
 	char id[CONTAINER_ID_SIZE], huge[8000];
 
 	(void)state;
@@ -184,9 +193,12 @@ static void test_hostile(void **state)
 /* A docker engine that knows one container. */
 static void test_docker(void **state)
 {
-	static const char body[] = "{\"Id\": \"" H "\",\"Created\":\"x\",\"Name\":\"/web\",\"State\":{}}";
-	struct server_step steps[] = { { .status = 200, .headers = "Content-Type: application/json\r\n" },
-				       { .status = 404, .headers = "Content-Type: application/json\r\n" } };
+	static const char body[] =
+		"{\"Id\": \"" H "\",\"Created\":\"x\",\"Name\":\"/web\",\"State\":{}}";
+	struct server_step steps[] = {
+		{ .status = 200, .headers = "Content-Type: application/json\r\n" },
+		{ .status = 404, .headers = "Content-Type: application/json\r\n" }
+	};
 	char id[CONTAINER_ID_SIZE], name[64], path[64], host[96];
 	struct server server;
 
@@ -230,8 +242,9 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_containers), cmocka_unit_test(test_none),	   cmocka_unit_test(test_fargate),
-		cmocka_unit_test(test_matches),	   cmocka_unit_test(test_hostile), cmocka_unit_test(test_docker),
+		cmocka_unit_test(test_containers), cmocka_unit_test(test_none),
+		cmocka_unit_test(test_fargate),    cmocka_unit_test(test_matches),
+		cmocka_unit_test(test_hostile),    cmocka_unit_test(test_docker),
 	};
 
 	return cmocka_run_group_tests_name("container", tests, setup, teardown);

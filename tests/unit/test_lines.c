@@ -20,7 +20,10 @@ static void write_all(FILE *out)
 	struct summary summary = {
 		.spans = 6,
 		.traces = 2,
-		.parents = { [PARENT_ROOT] = 2, [PARENT_UNIT] = 1, [PARENT_EXCLUSIVE] = 1, [PARENT_NONE] = 1 },
+		.parents = { [PARENT_ROOT] = 2,
+			     [PARENT_UNIT] = 1,
+			     [PARENT_EXCLUSIVE] = 1,
+			     [PARENT_NONE] = 1 },
 		.lost = { { "ring_full", 3 }, { "gaps", 0 } },
 		.lost_count = 2,
 	};
@@ -103,7 +106,8 @@ static int teardown(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { TEST(test_design), TEST(test_hostile), TEST(test_no_memory) };
+	const struct CMUnitTest tests[] = { TEST(test_design), TEST(test_hostile),
+					    TEST(test_no_memory) };
 
 	return cmocka_run_group_tests_name("lines", tests, NULL, NULL);
 }

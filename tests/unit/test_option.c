@@ -30,7 +30,8 @@ static const struct option table[] = {
 	{ "number", 'n', OPTION_NUMBER, AT(number), "N", "a number" },
 	{ "size", 0, OPTION_SIZE, AT(size), "BYTES", "a size" },
 	{ "duration", 0, OPTION_DURATION, AT(duration), "TIME", "a duration" },
-	{ "choice", 0, OPTION_CHOICE, AT(choice), "auto|yes|no", "a choice whose left side is long" },
+	{ "choice", 0, OPTION_CHOICE, AT(choice), "auto|yes|no",
+	  "a choice whose left side is long" },
 	{ "url", 0, OPTION_OPTIONAL, AT(url), "URL", "where to" },
 	OPTION_END,
 };
@@ -61,8 +62,10 @@ static int parse(const char *line)
 static void test_types(void **state)
 {
 	(void)state;
-	assert_int_equal(parse("--flag --text a --list x --list=y --number 7 --size 16K --duration 500ms --choice no "
-			       "--url=http://h one two"), 0);
+	assert_int_equal(parse("--flag --text a --list x --list=y --number 7 --size 16K --duration "
+			       "500ms --choice no "
+			       "--url=http://h one two"),
+			 0);
 	assert_true(fields.flag);
 	assert_string_equal(fields.text, "a");
 	assert_int_equal(fields.list.count, 2);
@@ -181,8 +184,9 @@ static void test_help(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_types),	 cmocka_unit_test(test_optional), cmocka_unit_test(test_wrong),
-		cmocka_unit_test(test_too_many), cmocka_unit_test(test_units),	  cmocka_unit_test(test_help),
+		cmocka_unit_test(test_types), cmocka_unit_test(test_optional),
+		cmocka_unit_test(test_wrong), cmocka_unit_test(test_too_many),
+		cmocka_unit_test(test_units), cmocka_unit_test(test_help),
 	};
 
 	return cmocka_run_group_tests_name("option", tests, NULL, NULL);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* userspace/capture/order.h: events by time, with a window, and records that lie about themselves. */
+/* userspace/capture/order.h: events by time, with a window, and records that lie about themselves.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -25,7 +26,10 @@ static void keep(void *context, const struct event_header *event)
 
 static void add(struct order *o, uint64_t time_ns, uint32_t tid)
 {
-	struct event_process e = { .header = { .time_ns = time_ns, .kind = EVENT_PROCESS, .tid = tid, .size = sizeof(e) } };
+	struct event_process e = { .header = { .time_ns = time_ns,
+					       .kind = EVENT_PROCESS,
+					       .tid = tid,
+					       .size = sizeof(e) } };
 
 	order_add(o, &e, sizeof(e));
 }
@@ -77,14 +81,16 @@ static void test_random(void **state)
 		for (uint64_t base = 0; base < 4000; base += 400) {
 			for (int i = 0; i < 400; i++, added++) {
 				seed = seed * 6364136223846793005ull + 1;
-				add(&o, base + (seed >> 40) % (round & 1 ? 400 : 4000), (uint32_t)added);
+				add(&o, base + (seed >> 40) % (round & 1 ? 400 : 4000),
+				    (uint32_t)added);
 			}
 			order_hand_out(&o, base, keep, NULL);
 		}
 		order_hand_out(&o, UINT64_MAX, keep, NULL);
 		assert_int_equal(count, added);
 		for (size_t i = 1; i < count && round & 1; i++)
-			assert_true(times[i - 1] < times[i] || (times[i - 1] == times[i] && tids[i - 1] < tids[i]));
+			assert_true(times[i - 1] < times[i] ||
+				    (times[i - 1] == times[i] && tids[i - 1] < tids[i]));
 		order_release(&o);
 	}
 }
@@ -109,7 +115,7 @@ static void test_hostile(void **state)
 		order_add(&o, aligned, cut);
 	}
 	assert_int_equal(o.dropped, sizeof(record)); /* only the whole one is right */
-	d.tail_len = 1; /* more parts than the whole */
+	d.tail_len = 1;                              /* more parts than the whole */
 	memcpy(record, &d, sizeof(d));
 	order_add(&o, record, sizeof(record));
 	d = (struct event_data){ .header = { .kind = EVENT_DATA }, .direction = 2 };
@@ -119,7 +125,8 @@ static void test_hostile(void **state)
 	assert_int_equal(o.dropped, sizeof(record) + 3);
 	/* header.size is not what the record is copied by. */
 	add(&o, 100, 1);
-	((struct event_header *)(void *)(o.batch.arena.data + o.batch.entries[1].at))->size = 1u << 30;
+	((struct event_header *)(void *)(o.batch.arena.data + o.batch.entries[1].at))->size = 1u
+											      << 30;
 	order_hand_out(&o, 1, keep, NULL);
 	order_hand_out(&o, UINT64_MAX, keep, NULL);
 	assert_int_equal(count, 2);

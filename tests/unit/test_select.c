@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * userspace/capture/select.h, port.h, listening.h and base/procfs.h, against this process and children of it: by PID,
- * name, port and cgroup, and what is said when nothing is found.
+ * userspace/capture/select.h, port.h, listening.h and base/procfs.h, against this process and
+ * children of it: by PID, name, port and cgroup, and what is said when nothing is found.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -92,7 +92,8 @@ static void test_exe(void **state)
 	assert_int_equal(find(), 0);
 	assert_true(has(child));
 	assert_false(has(getpid())); /* who asks is never meant */
-	expect_error(&options.exes, "spantap-no-such-program", "no running program is named spantap-no-such-program");
+	expect_error(&options.exes, "spantap-no-such-program",
+		     "no running program is named spantap-no-such-program");
 }
 
 static void test_port(void **state)
@@ -123,8 +124,10 @@ static void test_cgroup(void **state)
 	want(&options.cgroups, path);
 	assert_int_equal(find(), 0);
 	assert_true(has(child));
-	expect_error(&options.cgroups, "/spantap-no-such-group", "no process is in /spantap-no-such-group");
-	expect_error(&options.containers, "spantap-no-such-box", "no running container is named spantap-no-such-box");
+	expect_error(&options.cgroups, "/spantap-no-such-group",
+		     "no process is in /spantap-no-such-group");
+	expect_error(&options.containers, "spantap-no-such-box",
+		     "no running container is named spantap-no-such-box");
 }
 
 /* Later looks are silent about what is not there (any more). */
@@ -159,7 +162,8 @@ static void test_listening(void **state)
 	assert_true(listening_has(&l, netns, (uint32_t)getpid(), port, clock_now_ns()));
 	assert_true(listening_has(&l, netns, (uint32_t)getpid(), port, 0));
 	assert_false(listening_has(&l, netns, (uint32_t)getpid(), 1, clock_now_ns()));
-	assert_false(listening_has(&l, netns + 1, (uint32_t)getpid(), port, clock_now_ns())); /* of whom we know nothing */
+	assert_false(listening_has(&l, netns + 1, (uint32_t)getpid(), port,
+				   clock_now_ns())); /* of whom we know nothing */
 	listening_release(&l);
 	/* Who accepted may be gone: ours is the same namespace. */
 	listening_init(&l);
@@ -216,7 +220,8 @@ static void test_procfs(void **state)
 
 static int setup(void **state)
 {
-	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in address = { .sin_family = AF_INET,
+				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof(address);
 	int ready[2];
 	char byte;
@@ -224,8 +229,9 @@ static int setup(void **state)
 	(void)state;
 	found = calloc(1, sizeof(*found));
 	listener = socket(AF_INET, SOCK_STREAM, 0);
-	if (!found || listener < 0 || bind(listener, (struct sockaddr *)&address, len) || listen(listener, 1) ||
-	    getsockname(listener, (struct sockaddr *)&address, &len) || pipe(ready))
+	if (!found || listener < 0 || bind(listener, (struct sockaddr *)&address, len) ||
+	    listen(listener, 1) || getsockname(listener, (struct sockaddr *)&address, &len) ||
+	    pipe(ready))
 		return -1;
 	port = ntohs(address.sin_port);
 	snprintf(port_text, sizeof(port_text), "%u", port);
@@ -255,8 +261,9 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_pid),    cmocka_unit_test(test_exe),   cmocka_unit_test(test_port),
-		cmocka_unit_test(test_cgroup), cmocka_unit_test(test_again), cmocka_unit_test(test_all),
+		cmocka_unit_test(test_pid),       cmocka_unit_test(test_exe),
+		cmocka_unit_test(test_port),      cmocka_unit_test(test_cgroup),
+		cmocka_unit_test(test_again),     cmocka_unit_test(test_all),
 		cmocka_unit_test(test_listening), cmocka_unit_test(test_procfs),
 	};
 

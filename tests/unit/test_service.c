@@ -28,7 +28,8 @@ static void expect(const char *key, const char *value)
 	struct bytes got = attributes_get(&r->attributes, key);
 
 	if (!bytes_is(got, value))
-		fail_msg("%s: \"%.*s\", not \"%s\"", key, (int)got.len, (const char *)got.data, value);
+		fail_msg("%s: \"%.*s\", not \"%s\"", key, (int)got.len, (const char *)got.data,
+			 value);
 }
 
 static void test_names(void **state)
@@ -43,7 +44,8 @@ static void test_names(void **state)
 	assert_string_equal(r->service, "shop-dd");
 	READ("OTEL_RESOURCE_ATTRIBUTES=service.name=shop-attr\0DD_SERVICE=shop-dd");
 	assert_string_equal(r->service, "shop-attr");
-	READ("OTEL_RESOURCE_ATTRIBUTES=service.name=shop-attr\0OTEL_SERVICE_NAME=shop\0DD_SERVICE=shop-dd");
+	READ("OTEL_RESOURCE_ATTRIBUTES=service.name=shop-attr\0OTEL_SERVICE_NAME=shop\0DD_SERVICE="
+	     "shop-dd");
 	assert_string_equal(r->service, "shop");
 	READ("OTEL_SERVICE_NAME=\0DD_SERVICE=shop-dd");
 	assert_string_equal(r->service, "shop-dd");
@@ -55,7 +57,8 @@ static void test_attributes(void **state)
 {
 	(void)state;
 	READ("OTEL_RESOURCE_ATTRIBUTES=service.version=1.2, deployment.environment.name = prod ,,"
-	     "k8s.pod.name=shop-1,service.name=caf%C3%A9%2c%20caf%c3%a9,unknown.key=1,service.namespace=");
+	     "k8s.pod.name=shop-1,service.name=caf%C3%A9%2c%20caf%c3%a9,unknown.key=1,service."
+	     "namespace=");
 	assert_string_equal(r->service, "caf\xc3\xa9, caf\xc3\xa9");
 	expect("service.version", "1.2");
 	expect("deployment.environment.name", "prod");
@@ -88,8 +91,9 @@ static void test_void(void **state)
 /* Every cut of a block, against a guard page; a name longer than there is room for. */
 static void test_hostile(void **state)
 {
-	static const char block[] = "A\0\0=x\0OTEL_RESOURCE_ATTRIBUTES=a=%41,service.name=%C3%A9\0DD_ENV=\0"
-				    "OTEL_SERVICE_NAME=shop";
+	static const char block[] =
+		"A\0\0=x\0OTEL_RESOURCE_ATTRIBUTES=a=%41,service.name=%C3%A9\0DD_ENV=\0"
+		"OTEL_SERVICE_NAME=shop";
 	char huge[4000] = "OTEL_SERVICE_NAME=";
 
 	(void)state;
@@ -129,8 +133,9 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_names),	cmocka_unit_test(test_attributes), cmocka_unit_test(test_void),
-		cmocka_unit_test(test_hostile), cmocka_unit_test(test_describe),
+		cmocka_unit_test(test_names),    cmocka_unit_test(test_attributes),
+		cmocka_unit_test(test_void),     cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_describe),
 	};
 
 	return cmocka_run_group_tests_name("service", tests, setup, teardown);

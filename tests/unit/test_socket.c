@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* userspace/capture/socket.h: the kernel's events become exchanges; what is lost, foreign, TLS or gone is counted. */
+/* userspace/capture/socket.h: the kernel's events become exchanges; what is lost, foreign, TLS or
+ * gone is counted. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -46,7 +47,9 @@ static void on_discard(void *context, struct connection *c, struct exchange *x)
 	told.discarded++;
 }
 
-static const struct connection_observer observer = { .begin = on_begin, .end = on_end, .discard = on_discard };
+static const struct connection_observer observer = { .begin = on_begin,
+						     .end = on_end,
+						     .discard = on_discard };
 
 static int setup(void **state)
 {
@@ -76,7 +79,11 @@ static int teardown(void **state)
 static void open_socket(uint64_t id, uint16_t family, bool fresh, enum side side)
 {
 	struct event_socket e = {
-		.header = { .time_ns = ++now, .kind = EVENT_SOCKET, .pid = GONE, .tid = GONE, .size = sizeof(e) },
+		.header = { .time_ns = ++now,
+			    .kind = EVENT_SOCKET,
+			    .pid = GONE,
+			    .tid = GONE,
+			    .size = sizeof(e) },
 		.socket = id,
 		.local = { .family = family, .port = 80, .address = { 127, 0, 0, 1 } },
 		.remote = { .family = family, .port = 5000, .address = { 127, 0, 0, 1 } },
@@ -88,7 +95,8 @@ static void open_socket(uint64_t id, uint16_t family, bool fresh, enum side side
 }
 
 /* A transfer of len bytes, of which the text's are its head. */
-static void move_part(uint64_t id, enum event_direction dir, const char *text, size_t len, const char *tail, uint16_t flags)
+static void move_part(uint64_t id, enum event_direction dir, const char *text, size_t len,
+		      const char *tail, uint16_t flags)
 {
 	size_t head_len = strlen(text), tail_len = strlen(tail);
 	struct event_data *e = memory_new(sizeof(*e) + head_len + tail_len);
@@ -175,7 +183,8 @@ static void test_middle(void **state)
 	move_part(1, EVENT_OUT, head, 41 + 1000, "xyz", 0);
 	assert_int_equal(told.ended, 1);
 	assert_int_equal(told.last.incomplete, 0);
-	assert_int_equal(socket_table_counters(table)->truncated_bytes, 41 + 1000 - (sizeof(head) - 1) - 3);
+	assert_int_equal(socket_table_counters(table)->truncated_bytes,
+			 41 + 1000 - (sizeof(head) - 1) - 3);
 }
 
 /* An inode's number is given to another socket; an EVENT_SOCKET is lost. */
@@ -204,7 +213,9 @@ static void test_foreign(void **state)
 	(void)state;
 	open_socket(1, AF_INET, true, SIDE_SERVER);
 	for (int i = 0; i < 100; i++)
-		move(1, EVENT_IN, "\x01\x02 nothing that anybody knows, and quite long so that it is soon clear .......");
+		move(1, EVENT_IN,
+		     "\x01\x02 nothing that anybody knows, and quite long so that it is soon clear "
+		     ".......");
 	assert_int_equal(socket_table_counters(table)->foreign, 1);
 	assert_int_equal(told.begun, 0);
 }
@@ -223,7 +234,9 @@ static void test_tls(void **state)
 	assert_int_equal(socket_table_counters(table)->tls, 0);
 	assert_int_equal(socket_table_counters(table)->foreign, 0);
 	move_part(1, EVENT_OUT, OK, sizeof(OK) - 1, "", EVENT_PLAINTEXT);
-	socket_table_tick(table, now + NS_PER_SECOND); /* where the library was probed later, pairs are held */
+	socket_table_tick(
+		table,
+		now + NS_PER_SECOND); /* where the library was probed later, pairs are held */
 	assert_int_equal(told.ended, 1);
 	assert_true(told.last.tls);
 	end(1, true);
@@ -285,8 +298,9 @@ static void test_no_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_exchange), TEST(test_gap),  TEST(test_middle),    TEST(test_numbers),	  TEST(test_foreign),
-		TEST(test_tls),	     TEST(test_unix), TEST(test_idle_unix), TEST(test_no_memory),
+		TEST(test_exchange), TEST(test_gap),       TEST(test_middle),
+		TEST(test_numbers),  TEST(test_foreign),   TEST(test_tls),
+		TEST(test_unix),     TEST(test_idle_unix), TEST(test_no_memory),
 	};
 
 	return cmocka_run_group_tests_name("socket", tests, NULL, NULL);

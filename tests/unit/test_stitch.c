@@ -8,14 +8,14 @@
 
 #include "tests/lib/world.h"
 
-#define WEB 100	 /* processes; their first threads have the same number */
+#define WEB 100 /* processes; their first threads have the same number */
 #define ADS 200
 #define WORKER 101 /* another thread of WEB */
 #define POOL 102
 
 static struct world world;
-static const struct who web = { WEB, WEB, 0, 0 }, worker = { WEB, WORKER, 0, 0 }, pool = { WEB, POOL, 0, 0 },
-			ads = { ADS, ADS, 0, 0 };
+static const struct who web = { WEB, WEB, 0, 0 }, worker = { WEB, WORKER, 0, 0 },
+			pool = { WEB, POOL, 0, 0 }, ads = { ADS, ADS, 0, 0 };
 
 static int setup(void **state)
 {
@@ -41,7 +41,8 @@ static uint64_t call(struct end *cache, struct who who)
 
 static void assert_below(uint64_t child_start, uint64_t parent_start, enum parent_rule rule)
 {
-	const struct world_span *child = world_find(&world, child_start), *parent = world_find(&world, parent_start);
+	const struct world_span *child = world_find(&world, child_start),
+				*parent = world_find(&world, parent_start);
 
 	assert_non_null(child);
 	assert_non_null(parent);
@@ -199,7 +200,8 @@ static void test_exclusive_refuted(void **state)
 	end_close(&cache);
 }
 
-/* A poller's call that began during the only request and outlives it was not open with it all the time. */
+/* A poller's call that began during the only request and outlives it was not open with it all the
+ * time. */
 static void test_exclusive_outlives(void **state)
 {
 	struct end http, cache;
@@ -293,8 +295,9 @@ static void test_pipelined(void **state)
 	assert_int_equal(world.count, 4);
 	assert_int_equal(world.traces, 2);
 	for (size_t i = 0; i < 4; i++)
-		assert_int_equal(world.spans[i].rule,
-				 world.spans[i].kind == SPAN_SERVER ? PARENT_CONNECTION : PARENT_NONE);
+		assert_int_equal(world.spans[i].rule, world.spans[i].kind == SPAN_SERVER
+							      ? PARENT_CONNECTION
+							      : PARENT_NONE);
 	end_close(&client);
 	end_close(&server);
 }
@@ -327,8 +330,8 @@ static void test_unix_next_request(void **state)
 }
 
 /*
- * A process that calls itself, heard in the wrong order: the only open request is the call's own effect, which
- * cannot be its parent. (This sent the trace twice.)
+ * A process that calls itself, heard in the wrong order: the only open request is the call's own
+ * effect, which cannot be its parent. (This sent the trace twice.)
  */
 static void test_own_effect(void **state)
 {
@@ -408,7 +411,8 @@ static void test_late_child(void **state)
 	end_close(&cache);
 }
 
-/* A request that was joined and does not end in time is a trace of its own; so is what it called. */
+/* A request that was joined and does not end in time is a trace of its own; so is what it called.
+ */
 static void test_cut(void **state)
 {
 	struct end client, server, cache;
@@ -478,7 +482,8 @@ static void test_own_time(void **state)
 	request = end_move(&http, DIRECTION_IN, HTTP_GET, 0, at(web, 0, 0));
 	world.now_ns += 99000; /* 100 us, of which 60 on a processor, 10 waiting for one */
 	end_move(&cache, DIRECTION_OUT, REDIS_GET, 0, at(web, 60, 10));
-	world.now_ns += 499000; /* under the call: 5 us of processor that are not the request's own */
+	world.now_ns +=
+		499000; /* under the call: 5 us of processor that are not the request's own */
 	end_move(&cache, DIRECTION_IN, REDIS_VALUE, 0, at(web, 65, 10));
 	world.now_ns += 49000; /* 50 us: 20, 0 */
 	end_move(&http, DIRECTION_OUT, HTTP_OK, 0, at(web, 85, 10));
@@ -492,7 +497,8 @@ static void test_own_time(void **state)
 	end_close(&cache);
 }
 
-/* Overlapping children count once; another thread took part, so the processor's share is an upper bound. */
+/* Overlapping children count once; another thread took part, so the processor's share is an upper
+ * bound. */
 static void test_own_time_overlapping(void **state)
 {
 	struct end http, one, two;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * userspace/stitch/ under random sequences: servers, clients and pipes between them, threads that read and write
- * as they like, answers out of order, lost bytes, ends that close at any time. What must hold whatever happens:
- * every exchange is told once, parents exist in the same trace, stand before their children, began no later
- * (but for a request heard before its cause), and a layer never reaches into another process.
+ * userspace/stitch/ under random sequences: servers, clients and pipes between them, threads that
+ * read and write as they like, answers out of order, lost bytes, ends that close at any time. What
+ * must hold whatever happens: every exchange is told once, parents exist in the same trace, stand
+ * before their children, began no later (but for a request heard before its cause), and a layer
+ * never reaches into another process.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -45,7 +46,8 @@ static void reopen(int i)
 	redis[i] = i >= 8 && i < 16;
 	if (i < 16) {
 		server[i] = i < 8;
-		end_open(&world, &ends[i], server[i] ? SIDE_SERVER : SIDE_CLIENT, process_of_end[i], port, (uint16_t)(port + 1));
+		end_open(&world, &ends[i], server[i] ? SIDE_SERVER : SIDE_CLIENT, process_of_end[i],
+			 port, (uint16_t)(port + 1));
 		port += 2;
 	} else if (!(i & 1)) {
 		bool unix_socket = pick(2);
@@ -58,9 +60,11 @@ static void reopen(int i)
 			uint16_t mine = (uint16_t)(port + k), other = (uint16_t)(port + 1 - k);
 
 			if (unix_socket)
-				end_open_unix(&world, &ends[i + k], side, process_of_end[i + k], mine, other);
+				end_open_unix(&world, &ends[i + k], side, process_of_end[i + k],
+					      mine, other);
 			else
-				end_open(&world, &ends[i + k], side, process_of_end[i + k], mine, other);
+				end_open(&world, &ends[i + k], side, process_of_end[i + k], mine,
+					 other);
 		}
 		port += 2;
 	}
@@ -152,7 +156,8 @@ static void step(void)
 
 static int by_id(const void *a, const void *b)
 {
-	return memcmp(((const struct world_span *)a)->span_id, ((const struct world_span *)b)->span_id, SPAN_ID_SIZE);
+	return memcmp(((const struct world_span *)a)->span_id,
+		      ((const struct world_span *)b)->span_id, SPAN_ID_SIZE);
 }
 
 static void check_span(const struct world_span *s)
@@ -161,7 +166,8 @@ static void check_span(const struct world_span *s)
 	struct world_span wanted = key;
 
 	assert_true(s->end_ns >= s->start_ns);
-	assert_true(s->time.cpu_ns + s->time.runqueue_ns + s->time.blocked_ns <= s->end_ns - s->start_ns);
+	assert_true(s->time.cpu_ns + s->time.runqueue_ns + s->time.blocked_ns <=
+		    s->end_ns - s->start_ns);
 	if (!s->has_parent) {
 		assert_true(s->rule == PARENT_ROOT || s->rule == PARENT_NONE);
 		return;
@@ -226,7 +232,8 @@ static void test_random(void **state)
 		qsort(world.spans, world.count, sizeof(*world.spans), by_id);
 		for (size_t i = 0; i < world.count; i++) {
 			if (i)
-				assert_true(by_id(&world.spans[i - 1], &world.spans[i]) < 0); /* once each */
+				assert_true(by_id(&world.spans[i - 1], &world.spans[i]) <
+					    0); /* once each */
 			check_span(&world.spans[i]);
 			joined += world.spans[i].rule == PARENT_CONNECTION;
 			unit += world.spans[i].rule == PARENT_UNIT;

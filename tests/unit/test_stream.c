@@ -64,7 +64,8 @@ static void test_sequence(void **state)
 	assert_int_equal(stream_seq(&s, 9), 1009);
 	assert_int_equal(stream_seq(&s, 10), 0);
 	add(&s, "abc", 2, 0xffffffff);
-	assert_int_equal(stream_seq(&s, 11), 0); /* wraps to 0, which means unknown: no key, no harm */
+	assert_int_equal(stream_seq(&s, 11),
+			 0); /* wraps to 0, which means unknown: no key, no harm */
 	assert_int_equal(stream_seq(&s, 12), 1);
 	stream_advance(&s, stream_len(&s));
 	stream_note(&s, s.at, s.at + 100, &gap);
@@ -76,7 +77,8 @@ static void test_sequence(void **state)
 	stream_release(&s);
 }
 
-/* A message in more pieces than are remembered: the first and the last are, the middle has no number. */
+/* A message in more pieces than are remembered: the first and the last are, the middle has no
+ * number. */
 static void test_many_pieces(void **state)
 {
 	struct stream s;

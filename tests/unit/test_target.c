@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* userspace/capture/target.h without a kernel side: who is a target, whose child, and who was it? */
+/* userspace/capture/target.h without a kernel side: who is a target, whose child, and who was it?
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -40,7 +41,8 @@ static int setup(void **state)
 			pause();
 		_exit(0);
 	}
-	return child < 0 || read(ready[0], &grandchild, sizeof(grandchild)) != (ssize_t)sizeof(grandchild);
+	return child < 0 ||
+	       read(ready[0], &grandchild, sizeof(grandchild)) != (ssize_t)sizeof(grandchild);
 }
 
 static int teardown(void **state)
@@ -142,7 +144,8 @@ static void test_gone_child(void **state)
 	pid = attributes_find(&r->attributes, "process.pid");
 	assert_non_null(pid);
 	assert_int_equal(pid->integer, GONE + 1);
-	assert_true(bytes_is(attributes_get(&r->attributes, "process.executable.name"), "test_target"));
+	assert_true(
+		bytes_is(attributes_get(&r->attributes, "process.executable.name"), "test_target"));
 	/* Nobody to ask; and a ring of numbers that were given again. */
 	targets_forked(targets, GONE + 2, GONE + 9);
 	assert_string_equal(targets_resource(targets, GONE + 2)->service, "pid-2147418114");

@@ -65,13 +65,14 @@ static void test_golden(void **state)
 	(void)state;
 	/* A child can end after its root: it fills the bar to the end. */
 	assert_string_equal(run(&options, NULL),
-		"22:13:20.001  200     3.0ms ████████████████ GET /pair/{id}  shop-web"
-		"  [own: cpu 0us, waiting 0us, blocked 0us]\n"
-		"               ok     3.0ms ·····███████████ ├ SELECT pair\n"
-		"              err     3.0ms ··········██████ ├ HGET  WRONGTYPE wrong kind of value\n"
-		"              500     3.0ms ···············█ ├ GET\n"
-		"             1000     3.0ms ···············█ │ ├ GET /ads  shop-ads\n"
-		"22:13:20.006    ?     3.0ms ████████████████ POST  shop-ads\n");
+			    "22:13:20.001  200     3.0ms ████████████████ GET /pair/{id}  shop-web"
+			    "  [own: cpu 0us, waiting 0us, blocked 0us]\n"
+			    "               ok     3.0ms ·····███████████ ├ SELECT pair\n"
+			    "              err     3.0ms ··········██████ ├ HGET  WRONGTYPE wrong "
+			    "kind of value\n"
+			    "              500     3.0ms ···············█ ├ GET\n"
+			    "             1000     3.0ms ···············█ │ ├ GET /ads  shop-ads\n"
+			    "22:13:20.006    ?     3.0ms ████████████████ POST  shop-ads\n");
 }
 
 /* Calls that look alike are one line; one that failed stands alone. */
@@ -113,7 +114,8 @@ static void test_fold(void **state)
 
 static void test_limits(void **state)
 {
-	static const struct tree_options one = { .width = 120, .traces_max = 1 }, none = { .width = 120, .quiet = true };
+	static const struct tree_options one = { .width = 120, .traces_max = 1 },
+					 none = { .width = 120, .quiet = true };
 
 	(void)state;
 	assert_null(strstr(run(&one, NULL), "POST"));
@@ -140,7 +142,9 @@ static void test_hostile_text(void **state)
 	struct span *s = sample.spans[0];
 
 	(void)state;
-	snprintf(s->name, sizeof(s->name), "GET /\033[2J\r\n\xc2\x9b" "31m\xff");
+	snprintf(s->name, sizeof(s->name),
+		 "GET /\033[2J\r\n\xc2\x9b"
+		 "31m\xff");
 	snprintf(sample.web->service, sizeof(sample.web->service), "shop\007\n");
 	snprintf(sample.spans[2]->outcome_message, sizeof(s->outcome_message), "a\nb\033]0;x\007");
 	attributes_text(&sample.spans[1]->attributes, "db.query.text", "SELECT\n\t1\033[31m");
@@ -166,13 +170,16 @@ static void test_summary(void **state)
 	(void)state;
 	end = strstr(run(&options, &summary), "\n6 spans");
 	assert_non_null(end);
-	assert_string_equal(end, "\n6 spans in 2 traces; parent known for 75.0% of 4 calls\n  not seen: gaps 7\n");
+	assert_string_equal(
+		end,
+		"\n6 spans in 2 traces; parent known for 75.0% of 4 calls\n  not seen: gaps 7\n");
 }
 
 /* ---- findings ------------------------------------------------------------------------------- */
 
 /* Each with `calls` queries of 500 us. */
-static void add_requests(struct findings *f, const char *name, uint64_t ns, size_t requests, size_t calls)
+static void add_requests(struct findings *f, const char *name, uint64_t ns, size_t requests,
+			 size_t calls)
 {
 	for (size_t r = 0; r < requests; r++) {
 		const struct span *spans[64];
@@ -194,7 +201,8 @@ static void add_requests(struct findings *f, const char *name, uint64_t ns, size
 			s->parent_span_id[0] = 1;
 			s->end_ns = 500000;
 			attributes_text(&s->attributes, "db.system.name", "postgresql");
-			attributes_text(&s->attributes, "db.query.text", "SELECT * FROM pair WHERE id = ?");
+			attributes_text(&s->attributes, "db.query.text",
+					"SELECT * FROM pair WHERE id = ?");
 			spans[i + 1] = s;
 		}
 		findings_add(f, &trace);
@@ -215,17 +223,21 @@ static void test_findings(void **state)
 	add_requests(f, "GET /few", 5 * MS, 50, 4);
 	findings_print(f, out, false);
 	fflush(out);
-	assert_string_equal(text,
+	assert_string_equal(
+		text,
 		"\nwhat spantap found\n"
 		"  slowest endpoint: GET /pair/{id}, 10.0ms on average (shop-web)\n"
 		"  endpoints by total time:\n"
 		"    GET /few  shop-web: 50 requests, 0 errors, mean 5.0ms, worst 5.0ms\n"
-		"      time per request: database 2.0ms (40%), own cpu 2.0ms (40%), own waiting for a cpu 1.0ms (20%), "
+		"      time per request: database 2.0ms (40%), own cpu 2.0ms (40%), own waiting "
+		"for a cpu 1.0ms (20%), "
 		"own blocked (sleep, lock, disk) 1.0ms (20%)\n"
 		"    GET /pair/{id}  shop-web: 20 requests, 0 errors, mean 10.0ms, worst 10.0ms\n"
-		"      time per request: database 6.0ms (60%), own cpu 2.0ms (20%), own waiting for a cpu 1.0ms (10%), "
+		"      time per request: database 6.0ms (60%), own cpu 2.0ms (20%), own waiting "
+		"for a cpu 1.0ms (10%), "
 		"own blocked (sleep, lock, disk) 1.0ms (10%)\n"
-		"      repeated x12 per request, 6.0ms (60% of its time): SELECT * FROM pair WHERE id = ?\n");
+		"      repeated x12 per request, 6.0ms (60% of its time): SELECT * FROM pair WHERE "
+		"id = ?\n");
 	findings_free(f);
 	findings_free(NULL);
 }
@@ -236,9 +248,14 @@ static void test_durations(void **state)
 		uint64_t ns;
 		const char *text;
 	} cases[] = {
-		{ 0, "0us" },		     { 999, "1us" },		 { 12300, "12us" },
-		{ 999499, "999us" },	     { 1000000, "1.0ms" },	 { 81240000, "81.2ms" },
-		{ 9999000000ull, "9999.0ms" }, { 14100000000ull, "14.1s" },
+		{ 0, "0us" },
+		{ 999, "1us" },
+		{ 12300, "12us" },
+		{ 999499, "999us" },
+		{ 1000000, "1.0ms" },
+		{ 81240000, "81.2ms" },
+		{ 9999000000ull, "9999.0ms" },
+		{ 14100000000ull, "14.1s" },
 	};
 	char out_text[32];
 
@@ -254,8 +271,9 @@ static void test_durations(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_golden),  TEST(test_fold),	 TEST(test_limits),   TEST(test_colour), TEST(test_hostile_text),
-		TEST(test_summary), TEST(test_findings), TEST(test_durations),
+		TEST(test_golden),   TEST(test_fold),         TEST(test_limits),
+		TEST(test_colour),   TEST(test_hostile_text), TEST(test_summary),
+		TEST(test_findings), TEST(test_durations),
 	};
 
 	return cmocka_run_group_tests_name("tree", tests, NULL, NULL);

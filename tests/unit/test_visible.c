@@ -20,13 +20,21 @@ static void test_text(void **state)
 {
 	(void)state;
 	expect("", "");
-	expect("GET /caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x90\x98", "GET /caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x90\x98");
+	expect("GET /caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x90\x98",
+	       "GET /caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x90\x98");
 	expect("a\nb\tc\rd", "a b c d");
 	expect("\033]0;title\007", " ]0;title ");
 	expect("x\x7fy", "x y");
-	expect("\xc2\x9b" "31m", " 31m");		 /* CSI as one character */
-	expect("a\x9b" "1m", "a\xef\xbf\xbd" "1m");	 /* and as one byte */
-	expect("\xe2\x80\xae" "cba", " cba");		 /* right to left */
+	expect("\xc2\x9b"
+	       "31m",
+	       " 31m"); /* CSI as one character */
+	expect("a\x9b"
+	       "1m",
+	       "a\xef\xbf\xbd"
+	       "1m"); /* and as one byte */
+	expect("\xe2\x80\xae"
+	       "cba",
+	       " cba"); /* right to left */
 	expect("\xe2\x81\xa6\xe2\x80\xa8\xd8\x9c", "   ");
 	expect("\xc3", "\xef\xbf\xbd");
 }
@@ -38,7 +46,8 @@ static void test_cut(void **state)
 	(void)state;
 	assert_string_equal(visible(out, sizeof(out), bytes_of_string("abcdefg")), "abcde");
 	assert_string_equal(visible(out, sizeof(out), bytes_of_string("abcd\xc3\xa9")), "abcd");
-	assert_string_equal(visible(out, sizeof(out), bytes_of_string("\xff\xff\xff")), "\xef\xbf\xbd");
+	assert_string_equal(visible(out, sizeof(out), bytes_of_string("\xff\xff\xff")),
+			    "\xef\xbf\xbd");
 	assert_string_equal(visible(out, 1, bytes_of_string("a")), "");
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * See container.h. The paths that engines use are listed in tests/unit/test_container.c. Engines are asked
- * through their socket (docker), what they keep on disk (containerd) or what they run (podman, CRI-O).
+ * See container.h. The paths that engines use are listed in tests/unit/test_container.c. Engines
+ * are asked through their socket (docker), what they keep on disk (containerd) or what they run
+ * (podman, CRI-O).
  */
 #include "userspace/capture/container.h"
 
@@ -39,8 +40,8 @@ static bool is_digits(struct bytes b)
 /* ECS on Fargate: 32 hex digits of the task, "-", a number. */
 static bool is_fargate(struct bytes b)
 {
-	return b.len > TASK_LEN + 1 && b.data[TASK_LEN] == '-' && is_hex(bytes_part(b, 0, TASK_LEN)) &&
-	       is_digits(bytes_from(b, TASK_LEN + 1));
+	return b.len > TASK_LEN + 1 && b.data[TASK_LEN] == '-' &&
+	       is_hex(bytes_part(b, 0, TASK_LEN)) && is_digits(bytes_from(b, TASK_LEN + 1));
 }
 
 /* The id in one path component: `ID`, `docker-ID.scope`, `libpod-ID`, `crio-ID`, ... */
@@ -63,7 +64,8 @@ static struct bytes id_of_component(struct bytes component)
 }
 
 /* Walks all path components of all lines ("0::/a/b"); stops when each returns true. */
-static bool each_component(struct bytes cgroup, bool (*each)(void *context, struct bytes component), void *context)
+static bool each_component(struct bytes cgroup, bool (*each)(void *context, struct bytes component),
+			   void *context)
 {
 	while (cgroup.len) {
 		size_t end = bytes_find(cgroup, '\n', 0);
@@ -97,7 +99,8 @@ bool container_id_in(struct bytes cgroup, char id[CONTAINER_ID_SIZE])
 	struct bytes last = { 0 };
 
 	each_component(cgroup, keep_last_id, &last);
-	snprintf(id, CONTAINER_ID_SIZE, "%.*s", (int)last.len, last.len ? (const char *)last.data : "");
+	snprintf(id, CONTAINER_ID_SIZE, "%.*s", (int)last.len,
+		 last.len ? (const char *)last.data : "");
 	return last.len != 0;
 }
 
@@ -119,7 +122,8 @@ static bool component_matches(void *context, struct bytes component)
 	struct bytes id = id_of_component(component);
 
 	return bytes_is(component, what) ||
-	       (strlen(what) >= SHORT_ID_MIN && is_hex(bytes_of_string(what)) && bytes_starts(id, what));
+	       (strlen(what) >= SHORT_ID_MIN && is_hex(bytes_of_string(what)) &&
+		bytes_starts(id, what));
 }
 
 bool container_matches(struct bytes cgroup, const char *what)
@@ -137,7 +141,8 @@ static struct bytes next_string(struct bytes json, const char *key, size_t *at)
 	for (size_t i = *at; i + len + 3 < json.len; i++) {
 		size_t from = i + len + 2, end;
 
-		if (json.data[i] != '"' || memcmp(json.data + i + 1, key, len) || json.data[i + len + 1] != '"')
+		if (json.data[i] != '"' || memcmp(json.data + i + 1, key, len) ||
+		    json.data[i + len + 1] != '"')
 			continue;
 		while (from < json.len && (json.data[from] == ':' || json.data[from] == ' '))
 			from++;
@@ -168,7 +173,8 @@ static size_t keep_answer(char *data, size_t size, size_t count, void *context)
 static bool ask_docker(const char *path, struct buf *answer)
 {
 	const char *host = getenv("DOCKER_HOST");
-	const char *socket = host && !strncmp(host, "unix://", 7) ? host + 7 : "/var/run/docker.sock";
+	const char *socket =
+		host && !strncmp(host, "unix://", 7) ? host + 7 : "/var/run/docker.sock";
 	CURL *curl = curl_easy_init();
 	char url[512];
 	long status = 0;
@@ -191,7 +197,9 @@ static bool ask_docker(const char *path, struct buf *answer)
 /* Container names are [a-zA-Z0-9_.-]; anything else must not get into a path. */
 static bool plain_name(const char *name)
 {
-	return name[0] && strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") == strlen(name) &&
+	return name[0] &&
+	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") ==
+		       strlen(name) &&
 	       strcmp(name, ".") && strcmp(name, "..");
 }
 
@@ -204,7 +212,8 @@ static bool find_docker(const char *name, char *id)
 
 	buf_init(&answer, ANSWER_MAX_BYTES);
 	snprintf(path, sizeof(path), "containers/%s/json", name);
-	found = ask_docker(path, &answer) && copy_id(next_string(buf_bytes(&answer), "Id", &at), id);
+	found = ask_docker(path, &answer) &&
+		copy_id(next_string(buf_bytes(&answer), "Id", &at), id);
 	buf_release(&answer);
 	return found;
 }
@@ -215,7 +224,7 @@ static bool find_docker(const char *name, char *id)
  */
 struct conmon_search {
 	const char *known, *value; /* an option and what it must be */
-	const char *wanted;	   /* the option whose value is found */
+	const char *wanted;        /* the option whose value is found */
 	char *out;
 	size_t size;
 	struct buf text;
@@ -243,7 +252,8 @@ static int look_at_conmon(void *context, uint32_t pid)
 	buf_reset(&s->text);
 	procfs_read_pid(pid, "cmdline", &s->text);
 	found = option_of(buf_bytes(&s->text), s->wanted);
-	if (!bytes_is(option_of(buf_bytes(&s->text), s->known), s->value) || !found.len || found.len >= s->size)
+	if (!bytes_is(option_of(buf_bytes(&s->text), s->known), s->value) || !found.len ||
+	    found.len >= s->size)
 		return 0;
 	snprintf(s->out, s->size, "%.*s", (int)found.len, (const char *)found.data);
 	return 1;
@@ -261,12 +271,15 @@ static bool ask_conmon(struct conmon_search *s)
 
 static bool find_conmon(const char *name, char *id)
 {
-	struct conmon_search s = { .known = "-n", .value = name, .wanted = "-c", .out = id, .size = CONTAINER_ID_SIZE };
+	struct conmon_search s = {
+		.known = "-n", .value = name, .wanted = "-c", .out = id, .size = CONTAINER_ID_SIZE
+	};
 
 	return ask_conmon(&s);
 }
 
-/* containerd: a directory per container, by namespace; Kubernetes' name is an annotation of its bundle. */
+/* containerd: a directory per container, by namespace; Kubernetes' name is an annotation of its
+ * bundle. */
 static bool bundle_is(const char *directory, const char *container, const char *name)
 {
 	char path[1024];
@@ -279,7 +292,8 @@ static bool bundle_is(const char *directory, const char *container, const char *
 	snprintf(path, sizeof(path), "%s/%s/config.json", directory, container);
 	buf_init(&file, FILE_MAX_BYTES);
 	procfs_read(path, &file);
-	found = bytes_is(next_string(buf_bytes(&file), "io.kubernetes.cri.container-name", &at), name);
+	found = bytes_is(next_string(buf_bytes(&file), "io.kubernetes.cri.container-name", &at),
+			 name);
 	buf_release(&file);
 	return found;
 }
@@ -325,7 +339,9 @@ bool container_find(const char *name, char id[CONTAINER_ID_SIZE])
 
 void container_name(const char *id, char *out, size_t size)
 {
-	struct conmon_search s = { .known = "-c", .value = id, .wanted = "-n", .out = out, .size = size };
+	struct conmon_search s = {
+		.known = "-c", .value = id, .wanted = "-n", .out = out, .size = size
+	};
 	struct buf answer;
 	struct bytes name;
 	char path[256];

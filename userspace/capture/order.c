@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* See order.h. Records are copied out at once, so the kernel's space is free again, then sorted by index. */
+/* See order.h. Records are copied out at once, so the kernel's space is free again, then sorted by
+ * index. */
 #include "userspace/capture/order.h"
 
 #include <stdlib.h>
@@ -22,13 +23,15 @@ void order_release(struct order *o)
 	*o = (struct order){ 0 };
 }
 
-static bool batch_add(struct order_batch *b, const void *record, size_t size, uint64_t time_ns, uint64_t number)
+static bool batch_add(struct order_batch *b, const void *record, size_t size, uint64_t time_ns,
+		      uint64_t number)
 {
 	size_t at = (b->arena.len + 7) & ~(size_t)7;
 
 	if (b->count == b->capacity) {
 		size_t capacity = b->capacity ? b->capacity * 2 : 4096;
-		struct order_entry *entries = memory_resize(b->entries, capacity * sizeof(*entries));
+		struct order_entry *entries =
+			memory_resize(b->entries, capacity * sizeof(*entries));
 
 		if (!entries)
 			return false;
@@ -56,7 +59,8 @@ static bool well_formed(const struct event_header *h, size_t size)
 		return false;
 	switch (h->kind) {
 	case EVENT_DATA:
-		return size >= sizeof(*d) && size - sizeof(*d) >= (size_t)d->head_len + d->tail_len &&
+		return size >= sizeof(*d) &&
+		       size - sizeof(*d) >= (size_t)d->head_len + d->tail_len &&
 		       d->len >= (uint64_t)d->head_len + d->tail_len && d->direction <= EVENT_OUT;
 	case EVENT_SOCKET:
 		return size >= sizeof(struct event_socket);

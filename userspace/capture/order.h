@@ -3,8 +3,8 @@
 #define SPANTAP_CAPTURE_ORDER_H
 
 /*
- * Copies of the ring buffer's records, handed out in the order of their times; records of one time stay in the
- * order in which they came. What is too new waits for the next time.
+ * Copies of the ring buffer's records, handed out in the order of their times; records of one time
+ * stay in the order in which they came. What is too new waits for the next time.
  */
 
 #include "bpf/event.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * See port.h. /proc/PID/net/tcp lists the sockets of a network namespace with their inodes; /proc/PID/fd says
- * who has one of them open.
+ * See port.h. /proc/PID/net/tcp lists the sockets of a network namespace with their inodes;
+ * /proc/PID/fd says who has one of them open.
  */
 #include "userspace/capture/port.h"
 
@@ -48,7 +48,8 @@ static void read_listeners(struct port_search *s, uint32_t pid, const char *name
 		const char *colon = strchr(field(line, 1), ':');
 
 		if (!colon || strtoul(colon + 1, NULL, 16) != s->port ||
-		    strtoul(field(line, 3), NULL, 16) != STATE_LISTEN || s->inode_count == INODES_MAX)
+		    strtoul(field(line, 3), NULL, 16) != STATE_LISTEN ||
+		    s->inode_count == INODES_MAX)
 			continue;
 		s->inodes[s->inode_count++] = strtoul(field(line, 9), NULL, 10);
 	}

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * See program.h. An executable is an interpreter (then its language's rules, program_python.c and
- * program_rules.c, find what it runs) or the program itself. tests/unit/test_program.c lists what comes out.
+ * program_rules.c, find what it runs) or the program itself. tests/unit/test_program.c lists what
+ * comes out.
  */
 #include "userspace/capture/program.h"
 
@@ -38,7 +39,8 @@ void program_set(struct program *p, struct bytes name)
 {
 	if (!name.len)
 		return;
-	snprintf(p->name, sizeof(p->name), "%.*s", (int)(name.len < 120 ? name.len : 120), (const char *)name.data);
+	snprintf(p->name, sizeof(p->name), "%.*s", (int)(name.len < 120 ? name.len : 120),
+		 (const char *)name.data);
 	p->named = true;
 }
 
@@ -47,8 +49,8 @@ void program_add_role(struct program *p, struct bytes role)
 	size_t len = strlen(p->name);
 
 	if (role.len && p->named)
-		snprintf(p->name + len, sizeof(p->name) - len, "-%.*s", (int)(role.len < 30 ? role.len : 30),
-			 (const char *)role.data);
+		snprintf(p->name + len, sizeof(p->name) - len, "-%.*s",
+			 (int)(role.len < 30 ? role.len : 30), (const char *)role.data);
 }
 
 static bool is_one_of(struct bytes name, const char *const *words)
@@ -61,9 +63,10 @@ static bool is_one_of(struct bytes name, const char *const *words)
 
 bool program_vague(struct bytes name)
 {
-	static const char *const words[] = { "app", "application", "main", "Main", "server", "index", "run", "start",
-					     "manage", "wsgi", "asgi", "__main__", "web", "worker", "service", "api",
-					     NULL };
+	static const char *const words[] = { "app",   "application", "main",  "Main",   "server",
+					     "index", "run",         "start", "manage", "wsgi",
+					     "asgi",  "__main__",    "web",   "worker", "service",
+					     "api",   NULL };
 
 	return is_one_of(name, words);
 }
@@ -71,9 +74,12 @@ bool program_vague(struct bytes name)
 /* The deepest directory of a path whose name says something. */
 static struct bytes telling_directory(struct bytes path)
 {
-	static const char *const words[] = { ".", "..", "tmp", "src", "dist", "build", "lib", "bin", "sbin", "out", "usr",
-					     "opt", "srv", "home", "root", "var", "www", "html", "public", "current",
-					     "release", "debug", "target", "local", "code", "workspace", "exe", NULL };
+	static const char *const words[] = { ".",         "..",    "tmp",    "src",    "dist",
+					     "build",     "lib",   "bin",    "sbin",   "out",
+					     "usr",       "opt",   "srv",    "home",   "root",
+					     "var",       "www",   "html",   "public", "current",
+					     "release",   "debug", "target", "local",  "code",
+					     "workspace", "exe",   NULL };
 
 	while (path.len) {
 		struct bytes name = program_base_name(path);
@@ -94,8 +100,8 @@ void program_set_directory(struct program *p, const char *directory)
 
 void program_set_script(struct program *p, struct bytes script, const char *directory)
 {
-	static const char *const extensions[] = { ".py", ".pyc", ".js", ".mjs", ".cjs", ".ts", ".rb", ".ru", ".php", ".pl",
-						  ".sh", ".jar" };
+	static const char *const extensions[] = { ".py", ".pyc", ".js",  ".mjs", ".cjs", ".ts",
+						  ".rb", ".ru",  ".php", ".pl",  ".sh",  ".jar" };
 	struct bytes file = program_base_name(script), name = file, folder;
 
 	for (size_t i = 0; i < sizeof(extensions) / sizeof(extensions[0]); i++)
@@ -107,9 +113,10 @@ void program_set_script(struct program *p, struct bytes script, const char *dire
 	if (!folder.len && script.len && script.data[0] != '/')
 		folder = telling_directory(bytes_of_string(directory));
 	if (folder.len)
-		snprintf(p->name, sizeof(p->name), "%.*s/%.*s", (int)(folder.len < PART_MAX ? folder.len : PART_MAX),
-			 (const char *)folder.data, (int)(name.len < PART_MAX ? name.len : PART_MAX),
-			 (const char *)name.data);
+		snprintf(p->name, sizeof(p->name), "%.*s/%.*s",
+			 (int)(folder.len < PART_MAX ? folder.len : PART_MAX),
+			 (const char *)folder.data,
+			 (int)(name.len < PART_MAX ? name.len : PART_MAX), (const char *)name.data);
 }
 
 /* Is `option` ("-r", "--require") among the words of list ("r --require")? */
@@ -119,7 +126,8 @@ static bool takes_word(const char *list, struct bytes option)
 		size_t len = strcspn(list, " ");
 		struct bytes word = bytes_of(list, len);
 
-		if (len == 1 ? option.len == 2 && option.data[1] == word.data[0] : bytes_equal(option, word))
+		if (len == 1 ? option.len == 2 && option.data[1] == word.data[0]
+			     : bytes_equal(option, word))
 			return true;
 		list += len + (list[len] == ' ');
 	}
@@ -158,14 +166,22 @@ struct interpreter {
 };
 
 static const struct interpreter interpreters[] = {
-	{ "python", "python", "cpython", program_name_python }, { "pypy", "python", "pypy", program_name_python },
-	{ "node", "nodejs", "nodejs", program_name_node },	{ "nodejs", "nodejs", "nodejs", program_name_node },
-	{ "bun", "nodejs", "bun", program_name_node },		{ "java", "java", "hotspot", program_name_java },
-	{ "ruby", "ruby", "ruby", program_name_ruby },		{ "php", "php", "php", program_name_php },
-	{ "php-fpm", "php", "php", program_name_php },		{ "php-cgi", "php", "php", program_name_php },
-	{ "dotnet", "dotnet", ".NET", program_name_dotnet },	{ "beam", "erlang", "beam", program_name_beam },
-	{ "perl", "", "perl", program_name_script },		{ "bash", "", "", program_name_script },
-	{ "dash", "", "", program_name_script },		{ "sh", "", "", program_name_script },
+	{ "python", "python", "cpython", program_name_python },
+	{ "pypy", "python", "pypy", program_name_python },
+	{ "node", "nodejs", "nodejs", program_name_node },
+	{ "nodejs", "nodejs", "nodejs", program_name_node },
+	{ "bun", "nodejs", "bun", program_name_node },
+	{ "java", "java", "hotspot", program_name_java },
+	{ "ruby", "ruby", "ruby", program_name_ruby },
+	{ "php", "php", "php", program_name_php },
+	{ "php-fpm", "php", "php", program_name_php },
+	{ "php-cgi", "php", "php", program_name_php },
+	{ "dotnet", "dotnet", ".NET", program_name_dotnet },
+	{ "beam", "erlang", "beam", program_name_beam },
+	{ "perl", "", "perl", program_name_script },
+	{ "bash", "", "", program_name_script },
+	{ "dash", "", "", program_name_script },
+	{ "sh", "", "", program_name_script },
 };
 
 /* python3.11, php-fpm8.2, beam.smp; but not node_exporter. */
@@ -189,8 +205,8 @@ void program_name(struct program *p, const char *path, struct bytes cmdline, con
 
 	*p = (struct program){ 0 };
 	snprintf(p->path, sizeof(p->path), "%s", path);
-	snprintf(p->executable, sizeof(p->executable), "%.*s", (int)(executable.len < 60 ? executable.len : 60),
-		 (const char *)executable.data);
+	snprintf(p->executable, sizeof(p->executable), "%.*s",
+		 (int)(executable.len < 60 ? executable.len : 60), (const char *)executable.data);
 	snprintf(p->name, sizeof(p->name), "%s", p->executable);
 	if (!interpreter) {
 		if (program_vague(executable)) /* known only where its directory says more */
@@ -211,7 +227,8 @@ int program_read(uint32_t pid, struct program *p)
 
 	procfs_link(pid, "exe", path, sizeof(path));
 	procfs_link(pid, "cwd", directory, sizeof(directory));
-	path[program_without(bytes_of_string(path), " (deleted)").len] = '\0'; /* replaced by a newer version */
+	path[program_without(bytes_of_string(path), " (deleted)").len] =
+		'\0'; /* replaced by a newer version */
 	buf_init(&cmdline, CMDLINE_MAX);
 	err = procfs_read_pid(pid, "cmdline", &cmdline);
 	if (!err && !path[0]) { /* not ours to look at, or a zombie: what it calls itself */

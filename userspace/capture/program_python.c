@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a Python process runs: a script, a module (-m), or an application inside one of the usual servers, which
- * name it "package.module:application" and may have changed their title to "gunicorn: worker [shop.web:app]".
+ * What a Python process runs: a script, a module (-m), or an application inside one of the usual
+ * servers, which name it "package.module:application" and may have changed their title to
+ * "gunicorn: worker [shop.web:app]".
  */
 #include "userspace/base/procfs.h"
 #include "userspace/capture/program_rules.h"
 
-static const char *const servers[] = { "gunicorn", "uvicorn", "hypercorn", "daphne",	"waitress-serve",
-				       "granian",  "dramatiq", "arq",	   "uwsgi", NULL };
+static const char *const servers[] = { "gunicorn",       "uvicorn", "hypercorn", "daphne",
+				       "waitress-serve", "granian", "dramatiq",  "arq",
+				       "uwsgi",          NULL };
 
 static bool is_server(struct bytes name)
 {
@@ -19,7 +21,8 @@ static bool is_server(struct bytes name)
 
 static bool in_identifier(uint8_t c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '_';
 }
 
 /* Could it be "package.module"? A number, a path or an address cannot. */
@@ -35,7 +38,8 @@ static bool is_module(struct bytes b)
 static bool is_entry(struct bytes module)
 {
 	return bytes_is(module, "app") || bytes_is(module, "main") || bytes_is(module, "wsgi") ||
-	       bytes_is(module, "asgi") || bytes_is(module, "__main__") || bytes_is(module, "application");
+	       bytes_is(module, "asgi") || bytes_is(module, "__main__") ||
+	       bytes_is(module, "application");
 }
 
 /* "package.module:application", "package.module:create()": the module. */
@@ -48,10 +52,12 @@ static void set_application(struct program *p, struct bytes target, const char *
 	if (last.len == module.len)
 		program_set_script(p, module, directory);
 	else
-		program_set(p, is_entry(last) ? bytes_part(module, 0, module.len - last.len - 1) : module);
+		program_set(p, is_entry(last) ? bytes_part(module, 0, module.len - last.len - 1)
+					      : module);
 }
 
-/* The word with the application: the first "module:name", else the first plain one, else the last module. */
+/* The word with the application: the first "module:name", else the first plain one, else the last
+ * module. */
 static struct bytes application_word(struct bytes cmdline, size_t from)
 {
 	struct bytes word, plain = { 0 }, last = { 0 };
@@ -61,7 +67,8 @@ static struct bytes application_word(struct bytes cmdline, size_t from)
 		size_t colon = bytes_find(word, ':', 0);
 
 		if (is_module(bytes_part(word, 0, colon)) && colon + 1 < word.len &&
-		    (word.data[colon + 1] == '_' || word.data[colon + 1] >= 'A') && bytes_find(word, '/', 0) == word.len)
+		    (word.data[colon + 1] == '_' || word.data[colon + 1] >= 'A') &&
+		    bytes_find(word, '/', 0) == word.len)
 			return word;
 		if (is_module(word) && program_without(word, ".py").len == word.len) {
 			last = word;
@@ -74,7 +81,8 @@ static struct bytes application_word(struct bytes cmdline, size_t from)
 }
 
 /* The process of a server: "gunicorn -b :80 shop.web:app". */
-static void name_server(struct program *p, struct bytes cmdline, size_t at, struct bytes server, const char *directory)
+static void name_server(struct program *p, struct bytes cmdline, size_t at, struct bytes server,
+			const char *directory)
 {
 	set_application(p, application_word(cmdline, at), directory);
 	if (!p->named)
@@ -109,7 +117,8 @@ static void name_flask(struct program *p, struct bytes cmdline, const char *dire
 }
 
 /* What stands at `at` is a command or module that may be a server. */
-static bool name_known(struct program *p, struct bytes cmdline, size_t at, struct bytes word, const char *directory)
+static bool name_known(struct program *p, struct bytes cmdline, size_t at, struct bytes word,
+		       const char *directory)
 {
 	if (is_server(word))
 		name_server(p, cmdline, at + 1, word, directory);
@@ -160,7 +169,8 @@ void program_name_python(struct program *p, struct bytes cmdline, const char *di
 		return;
 	/* Django's: the project's directory is its name. */
 	if (word.len > strlen("manage.py"))
-		program_set(p, program_base_name(bytes_part(word, 0, word.len - strlen("/manage.py"))));
+		program_set(
+			p, program_base_name(bytes_part(word, 0, word.len - strlen("/manage.py"))));
 	else
 		program_set_directory(p, directory);
 }

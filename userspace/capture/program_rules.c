@@ -48,8 +48,9 @@ static void name_class(struct program *p, struct bytes class)
 
 void program_name_java(struct program *p, struct bytes cmdline, const char *directory)
 {
-	static const char with_value[] = "p --module-path -cp -classpath --class-path --add-opens --add-exports "
-					 "--add-modules --add-reads --patch-module --upgrade-module-path --limit-modules";
+	static const char with_value[] =
+		"p --module-path -cp -classpath --class-path --add-opens --add-exports "
+		"--add-modules --add-reads --patch-module --upgrade-module-path --limit-modules";
 	struct bytes name = program_option(cmdline, NULL, "-Dspring.application.name"), word;
 	size_t at = program_first_plain(cmdline, 1, with_value);
 
@@ -75,12 +76,14 @@ void program_name_java(struct program *p, struct bytes cmdline, const char *dire
 static bool name_project(struct program *p, struct bytes script, const char *directory)
 {
 	static const char folder[] = "node_modules/";
-	const uint8_t *at = script.len ? memmem(script.data, script.len, folder, sizeof(folder) - 1) : NULL;
+	const uint8_t *at =
+		script.len ? memmem(script.data, script.len, folder, sizeof(folder) - 1) : NULL;
 
 	if (!at)
 		return false;
 	if (at > script.data + 1)
-		program_set(p, program_base_name(bytes_of(script.data, (size_t)(at - script.data))));
+		program_set(p,
+			    program_base_name(bytes_of(script.data, (size_t)(at - script.data))));
 	else
 		program_set_directory(p, directory);
 	return p->named;
@@ -88,7 +91,8 @@ static bool name_project(struct program *p, struct bytes script, const char *dir
 
 static bool is_package_manager(struct bytes name)
 {
-	return bytes_is(name, "npm") || bytes_is(name, "npx") || bytes_is(name, "yarn") || bytes_is(name, "pnpm");
+	return bytes_is(name, "npm") || bytes_is(name, "npx") || bytes_is(name, "yarn") ||
+	       bytes_is(name, "pnpm");
 }
 
 /* Titles: "npm start", "next-server (v14.1.0)", pm2's "node /srv/shop/server.js". */
@@ -118,8 +122,9 @@ static bool name_node_title(struct program *p, struct bytes title, const char *d
 
 void program_name_node(struct program *p, struct bytes cmdline, const char *directory)
 {
-	static const char with_value[] = "r C --require --import --loader --experimental-loader --env-file --conditions "
-					 "--inspect-port --title --input-type --watch-path";
+	static const char with_value[] =
+		"r C --require --import --loader --experimental-loader --env-file --conditions "
+		"--inspect-port --title --input-type --watch-path";
 	struct bytes title = procfs_argument(cmdline, 0), script, tool;
 
 	if (name_node_title(p, title, directory) || program_option(cmdline, "-e", "--eval").len)
@@ -136,8 +141,8 @@ void program_name_node(struct program *p, struct bytes cmdline, const char *dire
 
 static bool is_ruby_server(struct bytes name)
 {
-	static const char *const names[] = { "puma", "rails", "rackup", "unicorn", "thin",
-					     "falcon", "bundle", "rake", "unicorn_rails" };
+	static const char *const names[] = { "puma",   "rails",  "rackup", "unicorn",      "thin",
+					     "falcon", "bundle", "rake",   "unicorn_rails" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (bytes_is(name, names[i]))
@@ -201,7 +206,8 @@ void program_name_php(struct program *p, struct bytes cmdline, const char *direc
 		return;
 	}
 	script = procfs_argument(cmdline, program_first_plain(cmdline, 1, "c d f S t"));
-	if (!script.len || bytes_is(program_base_name(script), "artisan") || bytes_is(program_base_name(script), "console"))
+	if (!script.len || bytes_is(program_base_name(script), "artisan") ||
+	    bytes_is(program_base_name(script), "console"))
 		program_set_directory(p, directory);
 	if (!p->named)
 		program_set_script(p, script, directory);
@@ -242,5 +248,6 @@ void program_name_script(struct program *p, struct bytes cmdline, const char *di
 	for (size_t i = 1; (word = procfs_argument(cmdline, i)).len && word.data[0] == '-'; i++)
 		if (bytes_is(word, "-c") || bytes_is(word, "-e"))
 			return;
-	program_set_script(p, procfs_argument(cmdline, program_first_plain(cmdline, 1, "I O o")), directory);
+	program_set_script(p, procfs_argument(cmdline, program_first_plain(cmdline, 1, "I O o")),
+			   directory);
 }

@@ -19,8 +19,8 @@ void program_set(struct program *p, struct bytes name);
 void program_add_role(struct program *p, struct bytes role);
 
 /*
- * A script's name without its extension; one that says nothing ("app", "index") gets its directory's in front:
- * "shop/app". Directories that say nothing ("src", "dist") are passed over.
+ * A script's name without its extension; one that says nothing ("app", "index") gets its
+ * directory's in front: "shop/app". Directories that say nothing ("src", "dist") are passed over.
  */
 void program_set_script(struct program *p, struct bytes script, const char *directory);
 
@@ -30,12 +30,12 @@ void program_set_directory(struct program *p, const char *directory);
 /* Names that say nothing, as "main". */
 bool program_vague(struct bytes name);
 
-/* Index of the first word that is no option, from index on. with_value: letters and long names whose value is the
- * next word, "r --require --import". */
+/* Index of the first word that is no option, from index on. with_value: letters and long names
+ * whose value is the next word, "r --require --import". */
 size_t program_first_plain(struct bytes cmdline, size_t index, const char *with_value);
 
-/* The value of an option in any of the forms "-A x", "--app x", "--app=x"; empty when it is not there. letter may be
- * NULL. */
+/* The value of an option in any of the forms "-A x", "--app x", "--app=x"; empty when it is not
+ * there. letter may be NULL. */
 struct bytes program_option(struct bytes cmdline, const char *letter, const char *name);
 
 void program_name_python(struct program *p, struct bytes cmdline, const char *directory);

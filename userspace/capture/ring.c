@@ -66,10 +66,12 @@ void ring_drain(struct ring *r, bool last)
 	int err;
 
 	do {
-		/* Before the drain: what was stamped earlier than this less the window is in by now. */
+		/* Before the drain: what was stamped earlier than this less the window is in by
+		 * now. */
 		uint64_t now = clock_now_ns();
 
 		err = ring_buffer__consume(r->buffer);
-		order_hand_out(&r->order, last ? UINT64_MAX : now - RING_WINDOW_NS, r->handler, r->context);
+		order_hand_out(&r->order, last ? UINT64_MAX : now - RING_WINDOW_NS, r->handler,
+			       r->context);
 	} while (err == -EAGAIN);
 }

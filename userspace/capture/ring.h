@@ -3,8 +3,8 @@
 #define SPANTAP_CAPTURE_RING_H
 
 /*
- * Drains the ring buffer on a timer and hands events out in the order of their times: across threads an
- * effect can be reserved before its cause, so the newest events wait for one more drain.
+ * Drains the ring buffer on a timer and hands events out in the order of their times: across
+ * threads an effect can be reserved before its cause, so the newest events wait for one more drain.
  */
 
 #include "userspace/capture/order.h"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* See select.h. Each kind of target is a test of one process; the machine's processes are walked once. */
+/* See select.h. Each kind of target is a test of one process; the machine's processes are walked
+ * once. */
 #include "userspace/capture/select.h"
 
 #include <dirent.h>
@@ -16,7 +17,8 @@
 
 bool select_any(const struct select_options *o)
 {
-	return o->pids.count || o->exes.count || o->ports.count || o->containers.count || o->cgroups.count || o->all;
+	return o->pids.count || o->exes.count || o->ports.count || o->containers.count ||
+	       o->cgroups.count || o->all;
 }
 
 static bool add_pid(struct select_pids *out, uint32_t pid)
@@ -39,11 +41,13 @@ static int find_pids(const struct option_list *list, struct select_pids *out, st
 		uint64_t pid;
 
 		if (!bytes_number(bytes_of_string(list->items[i]), &pid) || !pid || pid > INT32_MAX)
-			return error_set(error, -EINVAL, "--pid: \"%s\" is not a PID: give a number, or --exe %s",
+			return error_set(error, -EINVAL,
+					 "--pid: \"%s\" is not a PID: give a number, or --exe %s",
 					 list->items[i], list->items[i]);
 		snprintf(path, sizeof(path), "/proc/%u", (unsigned int)pid);
 		if (access(path, F_OK))
-			return error_set(error, -ESRCH, "--pid: no process has the PID %s (`ps aux` lists them)",
+			return error_set(error, -ESRCH,
+					 "--pid: no process has the PID %s (`ps aux` lists them)",
 					 list->items[i]);
 		add_pid(out, (uint32_t)pid);
 	}
@@ -115,7 +119,8 @@ static const char *container_of_name(const char *what, char id[CONTAINER_ID_SIZE
 {
 	uint64_t pid;
 
-	if (bytes_number(bytes_of_string(what), &pid) && pid && pid <= INT32_MAX && container_id_of((uint32_t)pid, id))
+	if (bytes_number(bytes_of_string(what), &pid) && pid && pid <= INT32_MAX &&
+	    container_id_of((uint32_t)pid, id))
 		return id;
 	return container_find(what, id) ? id : what;
 }
@@ -127,7 +132,8 @@ struct search {
 	struct select_pids *out;
 	const char *containers[OPTION_LIST_MAX];
 	char ids[OPTION_LIST_MAX][CONTAINER_ID_SIZE];
-	bool found_exe[OPTION_LIST_MAX], found_container[OPTION_LIST_MAX], found_cgroup[OPTION_LIST_MAX];
+	bool found_exe[OPTION_LIST_MAX], found_container[OPTION_LIST_MAX],
+		found_cgroup[OPTION_LIST_MAX];
 	struct buf text;
 };
 
@@ -178,20 +184,28 @@ static int check_found(const struct search *s, struct error *error)
 
 	for (size_t i = 0; i < o->exes.count; i++)
 		if (!s->found_exe[i])
-			return error_set(error, -ESRCH, "--exe: no running program is named %s (`ps aux` lists them)",
-					 o->exes.items[i]);
+			return error_set(
+				error, -ESRCH,
+				"--exe: no running program is named %s (`ps aux` lists them)",
+				o->exes.items[i]);
 	for (size_t i = 0; i < o->containers.count; i++)
 		if (!s->found_container[i])
-			return error_set(error, -ESRCH, "--container: no running container is named %s: give its id, its "
-							"name, or the PID of a process inside", o->containers.items[i]);
+			return error_set(
+				error, -ESRCH,
+				"--container: no running container is named %s: give its id, its "
+				"name, or the PID of a process inside",
+				o->containers.items[i]);
 	for (size_t i = 0; i < o->cgroups.count; i++)
 		if (!s->found_cgroup[i])
-			return error_set(error, -ESRCH, "--cgroup: no process is in %s (paths are as in /proc/PID/cgroup)",
-					 o->cgroups.items[i]);
+			return error_set(
+				error, -ESRCH,
+				"--cgroup: no process is in %s (paths are as in /proc/PID/cgroup)",
+				o->cgroups.items[i]);
 	return 0;
 }
 
-static int search_processes(const struct select_options *o, struct select_pids *out, struct error *error)
+static int search_processes(const struct select_options *o, struct select_pids *out,
+			    struct error *error)
 {
 	struct search s = { .options = o, .out = out };
 	int err;
@@ -204,7 +218,8 @@ static int search_processes(const struct select_options *o, struct select_pids *
 	err = procfs_each_pid(look_at, &s);
 	buf_release(&s.text);
 	if (err == -ENOSPC)
-		return error_set(error, err, "more than %d processes match: name a smaller target", SELECT_PIDS_MAX);
+		return error_set(error, err, "more than %d processes match: name a smaller target",
+				 SELECT_PIDS_MAX);
 	return error ? check_found(&s, error) : 0;
 }
 
@@ -215,12 +230,18 @@ static int find_ports(const struct option_list *list, struct select_pids *out, s
 		uint64_t port;
 
 		if (!bytes_number(bytes_of_string(list->items[i]), &port) || !port || port > 65535)
-			return error_set(error, -EINVAL, "--port: \"%s\" is not a port number (1 to 65535)", list->items[i]);
+			return error_set(error, -EINVAL,
+					 "--port: \"%s\" is not a port number (1 to 65535)",
+					 list->items[i]);
 		if (port_owners((uint16_t)port, out))
-			return error_set(error, -ENOSPC, "--port: too many processes listen on %s", list->items[i]);
+			return error_set(error, -ENOSPC, "--port: too many processes listen on %s",
+					 list->items[i]);
 		if (error && out->count == before)
-			return error_set(error, -ESRCH, "--port: nobody listens on TCP port %s (`ss -ltnp` lists who does; "
-							"other users' processes need sudo)", list->items[i]);
+			return error_set(
+				error, -ESRCH,
+				"--port: nobody listens on TCP port %s (`ss -ltnp` lists who does; "
+				"other users' processes need sudo)",
+				list->items[i]);
 	}
 	return 0;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * See service.h. What the owner said comes first (environment), then what runs (program.h), then the container's
- * name; an interpreter's own name only when nothing better is known.
+ * See service.h. What the owner said comes first (environment), then what runs (program.h), then
+ * the container's name; an interpreter's own name only when nothing better is known.
  */
 #include "userspace/capture/service.h"
 
@@ -58,11 +58,26 @@ static bool percent_decode(struct bytes in, struct buf *out)
 static const char *known_key(struct bytes key)
 {
 	static const char *const keys[] = {
-		"service.version",	"service.namespace",	   "service.instance.id", "deployment.environment",
-		"deployment.environment.name", "k8s.namespace.name", "k8s.pod.name",	  "k8s.pod.uid",
-		"k8s.container.name",	"k8s.deployment.name",	   "k8s.node.name",	  "k8s.cluster.name",
-		"host.name",		"host.id",		   "cloud.provider",	  "cloud.region",
-		"cloud.account.id",	"cloud.availability_zone", "team",		  "service.team",
+		"service.version",
+		"service.namespace",
+		"service.instance.id",
+		"deployment.environment",
+		"deployment.environment.name",
+		"k8s.namespace.name",
+		"k8s.pod.name",
+		"k8s.pod.uid",
+		"k8s.container.name",
+		"k8s.deployment.name",
+		"k8s.node.name",
+		"k8s.cluster.name",
+		"host.name",
+		"host.id",
+		"cloud.provider",
+		"cloud.region",
+		"cloud.account.id",
+		"cloud.availability_zone",
+		"team",
+		"service.team",
 	};
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
@@ -101,8 +116,9 @@ static bool attributes_valid(struct bytes list, struct buf *text)
 		size_t equals = bytes_find(entry, '=', 0);
 
 		list = bytes_from(list, comma + 1);
-		if (entry.len && (equals == entry.len || !bytes_trim(bytes_part(entry, 0, equals)).len ||
-				  !percent_decode(bytes_trim(bytes_from(entry, equals + 1)), text)))
+		if (entry.len &&
+		    (equals == entry.len || !bytes_trim(bytes_part(entry, 0, equals)).len ||
+		     !percent_decode(bytes_trim(bytes_from(entry, equals + 1)), text)))
 			return false;
 	}
 	return true;
@@ -110,7 +126,8 @@ static bool attributes_valid(struct bytes list, struct buf *text)
 
 /* ---- environment ---------------------------------------------------------------------------- */
 
-static void add_variable(struct resource *r, struct bytes environment, const char *name, const char *key)
+static void add_variable(struct resource *r, struct bytes environment, const char *name,
+			 const char *key)
 {
 	struct bytes value = procfs_environment(environment, name);
 

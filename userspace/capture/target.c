@@ -23,7 +23,7 @@
 struct process {
 	uint32_t pid, parent;
 	struct resource *resource; /* NULL: not asked for yet */
-	uint64_t gone_ns;	   /* 0: alive */
+	uint64_t gone_ns;          /* 0: alive */
 };
 
 struct targets {
@@ -86,7 +86,8 @@ static struct process *process_of(struct targets *t, uint32_t pid, uint32_t pare
 
 static void scan_children(struct targets *t, uint32_t pid, unsigned int depth);
 
-/* On its way out, so its exit hook may have run. A leader that left before its threads has company. */
+/* On its way out, so its exit hook may have run. A leader that left before its threads has company.
+ */
 static bool process_is_gone(uint32_t pid)
 {
 	char path[32], line[512];
@@ -99,7 +100,8 @@ static bool process_is_gone(uint32_t pid)
 	at = f && fgets(line, sizeof(line), f) ? strrchr(line, ')') : NULL;
 	if (f)
 		fclose(f);
-	for (int field = 2; at && field < 20; field++) { /* proc(5): 9 is flags, 20 the number of threads */
+	for (int field = 2; at && field < 20;
+	     field++) { /* proc(5): 9 is flags, 20 the number of threads */
 		at = strchr(at + 1, ' ');
 		if (at && field == 8)
 			flags = strtoul(at, NULL, 10);
@@ -110,14 +112,17 @@ static bool process_is_gone(uint32_t pid)
 /* -EEXIST: was known, its children are too. */
 static int add_one(struct targets *t, uint32_t pid, uint32_t parent)
 {
-	struct target_value_user { uint32_t flags; } value = { 0 };
+	struct target_value_user {
+		uint32_t flags;
+	} value = { 0 };
 	struct process *known = map_find(&t->processes, &pid);
 
 	if (known && !known->gone_ns)
 		return -EEXIST;
 	if (!process_of(t, pid, parent))
 		return -ENOMEM;
-	if (t->map_fd >= 0 && bpf_map_update_elem(t->map_fd, &pid, &value, BPF_NOEXIST) && errno != EEXIST)
+	if (t->map_fd >= 0 && bpf_map_update_elem(t->map_fd, &pid, &value, BPF_NOEXIST) &&
+	    errno != EEXIST)
 		return -ENOSPC;
 	/* The exit hook found nothing to remove, and its number may be given to a stranger. */
 	if (t->map_fd >= 0 && process_is_gone(pid)) {
@@ -178,7 +183,9 @@ int targets_add(struct targets *t, uint32_t pid, struct error *error)
 
 	snprintf(path, sizeof(path), "/proc/%u/stat", pid);
 	if (access(path, F_OK))
-		return error_set(error, -ESRCH, "no process has the PID %u: see `ps aux`, or use --port or --exe", pid);
+		return error_set(error, -ESRCH,
+				 "no process has the PID %u: see `ps aux`, or use --port or --exe",
+				 pid);
 	err = add_one(t, pid, 0);
 	if (err && err != -EEXIST)
 		return error_set(error, err, "too many targets: at most %u processes", TARGETS_MAX);
@@ -215,7 +222,9 @@ static struct resource *resource_of(struct targets *t, uint32_t pid, unsigned in
 		return NULL;
 	p->resource->pid = pid;
 	if (service_describe(pid, p->resource))
-		inherit(p->resource, p->parent && depth < PARENTS_MAX ? resource_of(t, p->parent, depth + 1) : NULL);
+		inherit(p->resource, p->parent && depth < PARENTS_MAX
+					     ? resource_of(t, p->parent, depth + 1)
+					     : NULL);
 	return p->resource;
 }
 

@@ -10,8 +10,8 @@
 #include "userspace/report/visible.h"
 
 #define ENDPOINTS_MAX 2000
-#define CALLS_MAX 500	     /* different calls of one endpoint */
-#define REPEATED_AT_LEAST 5  /* calls per request that make a finding */
+#define CALLS_MAX 500       /* different calls of one endpoint */
+#define REPEATED_AT_LEAST 5 /* calls per request that make a finding */
 #define ENDPOINTS_SHOWN 5
 #define TEXT_SHOWN 100
 
@@ -125,7 +125,8 @@ static enum dependency dependency_of(const struct span *s)
 
 	if (!system.len)
 		return DEPENDENCY_SERVICE;
-	return bytes_is(system, "redis") || bytes_is(system, "memcached") ? DEPENDENCY_CACHE : DEPENDENCY_DATABASE;
+	return bytes_is(system, "redis") || bytes_is(system, "memcached") ? DEPENDENCY_CACHE
+									  : DEPENDENCY_DATABASE;
 }
 
 static void add_request(struct findings *f, const struct trace *trace, size_t index)
@@ -151,7 +152,8 @@ static void add_request(struct findings *f, const struct trace *trace, size_t in
 	for (size_t i = index + 1; i < trace->count; i++) {
 		const struct span *child = trace->spans[i];
 
-		if (child->kind != SPAN_CLIENT || memcmp(child->parent_span_id, s->span_id, SPAN_ID_SIZE))
+		if (child->kind != SPAN_CLIENT ||
+		    memcmp(child->parent_span_id, s->span_id, SPAN_ID_SIZE))
 			continue;
 		e->dependency_ns[dependency_of(child)] += child->end_ns - child->start_ns;
 		add_call(f, e, child);
@@ -182,14 +184,16 @@ static int by_mean(const void *a, const void *b)
 	return p < q ? 1 : p > q ? -1 : 0;
 }
 
-static void print_share(FILE *out, const char *name, uint64_t ns, const struct endpoint *e, bool *first)
+static void print_share(FILE *out, const char *name, uint64_t ns, const struct endpoint *e,
+			bool *first)
 {
 	char text[32];
 
 	if (ns * 200 < e->total_ns) /* under half a percent says nothing */
 		return;
 	duration_text(text, sizeof(text), ns / e->requests);
-	fprintf(out, "%s%s %s (%.0f%%)", *first ? "" : ", ", name, text, 100.0 * (double)ns / (double)e->total_ns);
+	fprintf(out, "%s%s %s (%.0f%%)", *first ? "" : ", ", name, text,
+		100.0 * (double)ns / (double)e->total_ns);
 	*first = false;
 }
 
@@ -218,8 +222,8 @@ static void print_calls(FILE *out, const struct endpoint *e)
 		duration_text(text, sizeof(text), c->total_ns / c->requests);
 		fprintf(out, "      repeated x%.0f per request, %s (%.0f%% of its time): %s%s\n",
 			(double)c->count / (double)c->requests, text,
-			100.0 * (double)c->total_ns / (double)(e->total_ns ? e->total_ns : 1), c->text,
-			c->cut ? "..." : "");
+			100.0 * (double)c->total_ns / (double)(e->total_ns ? e->total_ns : 1),
+			c->text, c->cut ? "..." : "");
 	}
 }
 
@@ -239,16 +243,17 @@ void findings_print(const struct findings *f, FILE *out, bool colour)
 	qsort(list, count, sizeof(*list), by_mean);
 	duration_text(mean, sizeof(mean), list[0]->total_ns / list[0]->requests);
 	fprintf(out, "\n%swhat spantap found%s\n  slowest endpoint: %s%s%s, %s on average (%s)\n",
-		colour ? "\033[1m" : "", colour ? "\033[0m" : "", colour ? "\033[1m" : "", list[0]->name,
-		colour ? "\033[0m" : "", mean, list[0]->service);
+		colour ? "\033[1m" : "", colour ? "\033[0m" : "", colour ? "\033[1m" : "",
+		list[0]->name, colour ? "\033[0m" : "", mean, list[0]->service);
 	qsort(list, count, sizeof(*list), by_total);
 	fputs("  endpoints by total time:\n", out);
 	for (size_t i = 0; i < count && i < ENDPOINTS_SHOWN; i++) {
 		e = list[i];
 		duration_text(mean, sizeof(mean), e->total_ns / e->requests);
 		duration_text(worst, sizeof(worst), e->worst_ns);
-		fprintf(out, "    %s  %s: %llu requests, %llu errors, mean %s, worst %s\n", e->name, e->service,
-			(unsigned long long)e->requests, (unsigned long long)e->errors, mean, worst);
+		fprintf(out, "    %s  %s: %llu requests, %llu errors, mean %s, worst %s\n", e->name,
+			e->service, (unsigned long long)e->requests, (unsigned long long)e->errors,
+			mean, worst);
 		print_time(out, e);
 		print_calls(out, e);
 	}

@@ -60,7 +60,9 @@ static void bar_text(char *out, size_t size, uint64_t from, uint64_t to, const s
 	uint64_t all = root->end_ns > root->start_ns ? root->end_ns - root->start_ns : 1;
 	double scale = (double)BAR_WIDTH / (double)all;
 	/* What ends after its root must not overflow an int. */
-	int left = from > root->start_ns ? (int)fmin((double)(from - root->start_ns) * scale, BAR_WIDTH - 1) : 0;
+	int left = from > root->start_ns
+			   ? (int)fmin((double)(from - root->start_ns) * scale, BAR_WIDTH - 1)
+			   : 0;
 	int wide = (int)fmin(ceil((double)(to > from ? to - from : 0) * scale), BAR_WIDTH - left);
 	size_t at = 0;
 
@@ -91,7 +93,8 @@ static bool has_children(const struct trace *trace, size_t index)
 	return index + 1 < trace->count && is_child(trace->spans[index], trace->spans[index + 1]);
 }
 
-static void print_line(struct tree *t, const struct fold *f, const struct span *root, const char *branch)
+static void print_line(struct tree *t, const struct fold *f, const struct span *root,
+		       const char *branch)
 {
 	const struct span *s = f->first;
 	char status[16], duration[32], bar[BAR_WIDTH * 4 + 1], stamp[32] = "", text[320];
@@ -102,44 +105,52 @@ static void print_line(struct tree *t, const struct fold *f, const struct span *
 		struct tm tm;
 
 		localtime_r(&seconds, &tm);
-		snprintf(stamp, sizeof(stamp), "%02d:%02d:%02d.%03d", tm.tm_hour, tm.tm_min, tm.tm_sec,
-			 (int)(s->start_ns / 1000000 % 1000));
+		snprintf(stamp, sizeof(stamp), "%02d:%02d:%02d.%03d", tm.tm_hour, tm.tm_min,
+			 tm.tm_sec, (int)(s->start_ns / 1000000 % 1000));
 	}
 	status_text(status, sizeof(status), s);
 	duration_text(duration, sizeof(duration), f->total_ns);
 	bar_text(bar, sizeof(bar), f->start_ns, f->end_ns, root);
-	fprintf(t->options.out, "%-12s %s%4s%s %9s %s%s%s %s%s%s%s", stamp, mark, status, mark[0] ? colour(t, PLAIN) : "",
-		duration, colour(t, DIM), bar, colour(t, PLAIN), branch,
-		s == root ? colour(t, BOLD) : "", visible(text, sizeof(text), bytes_of_string(s->name)),
+	fprintf(t->options.out, "%-12s %s%4s%s %9s %s%s%s %s%s%s%s", stamp, mark, status,
+		mark[0] ? colour(t, PLAIN) : "", duration, colour(t, DIM), bar, colour(t, PLAIN),
+		branch, s == root ? colour(t, BOLD) : "",
+		visible(text, sizeof(text), bytes_of_string(s->name)),
 		s == root ? colour(t, PLAIN) : "");
 	if (f->count > 1)
-		fprintf(t->options.out, "  %sx%llu%s", colour(t, BOLD), (unsigned long long)f->count, colour(t, PLAIN));
+		fprintf(t->options.out, "  %sx%llu%s", colour(t, BOLD),
+			(unsigned long long)f->count, colour(t, PLAIN));
 	if ((s->kind == SPAN_SERVER || s == root) && s->resource)
-		fprintf(t->options.out, "  %s%s%s", colour(t, DIM), visible(text, sizeof(text), bytes_of_string(s->resource->service)), colour(t, PLAIN));
+		fprintf(t->options.out, "  %s%s%s", colour(t, DIM),
+			visible(text, sizeof(text), bytes_of_string(s->resource->service)),
+			colour(t, PLAIN));
 	if (s->time.present && s == root) {
 		char cpu[32], queue[32], blocked[32];
 
 		duration_text(cpu, sizeof(cpu), s->time.cpu_ns);
 		duration_text(queue, sizeof(queue), s->time.runqueue_ns);
 		duration_text(blocked, sizeof(blocked), s->time.blocked_ns);
-		fprintf(t->options.out, "  %s[own: cpu %s, waiting %s, blocked %s]%s", colour(t, DIM), cpu, queue,
-			blocked, colour(t, PLAIN));
+		fprintf(t->options.out, "  %s[own: cpu %s, waiting %s, blocked %s]%s",
+			colour(t, DIM), cpu, queue, blocked, colour(t, PLAIN));
 	}
 	if (s->outcome == OUTCOME_ERROR && s->outcome_message[0])
-		fprintf(t->options.out, "  %s%s%s", mark, visible(text, sizeof(text), bytes_of_string(s->outcome_message)),
+		fprintf(t->options.out, "  %s%s%s", mark,
+			visible(text, sizeof(text), bytes_of_string(s->outcome_message)),
 			mark[0] ? colour(t, PLAIN) : "");
 	fputc('\n', t->options.out);
 }
 
-/* Prints the children of spans[parent], which stand behind it; consecutive leaves that look alike are one line. */
-static void print_children(struct tree *t, const struct trace *trace, size_t parent, int depth, const char *indent)
+/* Prints the children of spans[parent], which stand behind it; consecutive leaves that look alike
+ * are one line. */
+static void print_children(struct tree *t, const struct trace *trace, size_t parent, int depth,
+			   const char *indent)
 {
 	const struct span *up = trace->spans[parent];
 	size_t at = parent + 1;
 
 	while (at < trace->count && depth < DEPTH_MAX) {
 		const struct span *s = trace->spans[at];
-		struct fold f = { s, 1, s->end_ns - s->start_ns, s->start_ns, s->end_ns, s->outcome == OUTCOME_ERROR };
+		struct fold f = { s,           1,         s->end_ns - s->start_ns,
+				  s->start_ns, s->end_ns, s->outcome == OUTCOME_ERROR };
 		char branch[DEPTH_MAX * 4 + 8];
 		size_t next = at + 1;
 
@@ -182,7 +193,11 @@ static void on_trace(struct sink *sink, const struct trace *trace)
 	if (t->options.quiet || (t->options.traces_max && t->printed >= t->options.traces_max))
 		return;
 	t->printed++;
-	f = (struct fold){ root, 1, root->end_ns - root->start_ns, root->start_ns, root->end_ns,
+	f = (struct fold){ root,
+			   1,
+			   root->end_ns - root->start_ns,
+			   root->start_ns,
+			   root->end_ns,
 			   root->outcome == OUTCOME_ERROR };
 	print_line(t, &f, root, "");
 	print_children(t, trace, 0, 1, "");
@@ -198,14 +213,16 @@ static void print_summary(struct tree *t, const struct summary *s)
 		calls += s->parents[i];
 		known += i == PARENT_NONE ? 0 : s->parents[i];
 	}
-	fprintf(out, "\n%llu spans in %llu traces", (unsigned long long)s->spans, (unsigned long long)s->traces);
+	fprintf(out, "\n%llu spans in %llu traces", (unsigned long long)s->spans,
+		(unsigned long long)s->traces);
 	if (calls)
-		fprintf(out, "; parent known for %.1f%% of %llu calls", 100.0 * (double)known / (double)calls,
-			(unsigned long long)calls);
+		fprintf(out, "; parent known for %.1f%% of %llu calls",
+			100.0 * (double)known / (double)calls, (unsigned long long)calls);
 	fputs("\n", out);
 	for (size_t i = 0; i < s->lost_count; i++)
 		if (s->lost[i].count)
-			fprintf(out, "  not seen: %s %llu\n", s->lost[i].name, (unsigned long long)s->lost[i].count);
+			fprintf(out, "  not seen: %s %llu\n", s->lost[i].name,
+				(unsigned long long)s->lost[i].count);
 }
 
 static void on_finish(struct sink *sink, const struct summary *s)

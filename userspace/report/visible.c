@@ -18,8 +18,8 @@ static uint32_t code_point(const uint8_t *p, size_t len)
 /* Moves the cursor, ends the line, or lets what follows read in another order than it stands. */
 static bool is_control(uint32_t c)
 {
-	return c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x200e && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
-	       (c >= 0x2066 && c <= 0x2069) || c == 0x061c;
+	return c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x200e && c <= 0x200f) ||
+	       (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0x061c;
 }
 
 const char *visible(char *out, size_t size, struct bytes text)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Layer L6: the only request that was open in the process during the whole call. Known when the call ends:
- * a request that came in between makes it unknown, and so does the end of this one.
+ * Layer L6: the only request that was open in the process during the whole call. Known when the
+ * call ends: a request that came in between makes it unknown, and so does the end of this one.
  */
 #include "userspace/stitch/stitch.h"
 
@@ -38,13 +38,15 @@ static void call_begins(struct stitch *s, struct node *call)
 {
 	struct process_requests *p = process_of(stitch_processes(s), call->begin.pid);
 	const struct unit_requests *u =
-		call->begin.tid ? unit_of(stitch_processes(s), call->begin.pid, call->begin.unit) : NULL;
+		call->begin.tid ? unit_of(stitch_processes(s), call->begin.pid, call->begin.unit)
+				: NULL;
 
 	/* A thread that serves requests of its own, and has none now, works after its response. */
 	if (u && u->served && !u->shared && !u->only)
 		return;
 	if (p && p->open_count == 1)
-		link_propose(call, LAYER_exclusive, LIST_ENTRY(p->open.next, struct node, open), p->opened);
+		link_propose(call, LAYER_exclusive, LIST_ENTRY(p->open.next, struct node, open),
+			     p->opened);
 }
 
 static bool holds(struct stitch *s, struct node *call, const struct candidate *c)

@@ -9,7 +9,8 @@
 
 static const uint8_t v4_mapped[12] = { [10] = 0xff, [11] = 0xff };
 
-enum span_kind fill_kind(const struct socket_info *info, enum side side, const struct protocol *protocol)
+enum span_kind fill_kind(const struct socket_info *info, enum side side,
+			 const struct protocol *protocol)
 {
 	if (!info->from_file)
 		return side == SIDE_SERVER ? SPAN_SERVER : SPAN_CLIENT;
@@ -30,7 +31,8 @@ static struct event_address normal_address(const struct event_address *a)
 	return out;
 }
 
-bool fill_wire_key(struct wire_key *key, const struct socket_info *info, enum side side, uint32_t seq)
+bool fill_wire_key(struct wire_key *key, const struct socket_info *info, enum side side,
+		   uint32_t seq)
 {
 	bool server = side == SIDE_SERVER;
 
@@ -38,8 +40,8 @@ bool fill_wire_key(struct wire_key *key, const struct socket_info *info, enum si
 	if (info->from_file)
 		return false;
 	if (info->local.family == AF_UNIX) {
-		/* The client's end names the pair: the server's has no inode before accept(). No sequence numbers
-		 * here: the newest request on the pair. */
+		/* The client's end names the pair: the server's has no inode before accept(). No
+		 * sequence numbers here: the newest request on the pair. */
 		uint64_t client = server ? info->peer : info->id;
 
 		key->seq = 0;
@@ -75,7 +77,8 @@ static void add_address(struct attributes *a, const char *address_key, const cha
 static void add_network(struct span *s, const struct socket_info *info)
 {
 	bool server = s->kind == SPAN_SERVER;
-	const struct event_address *peer = &info->remote, *served = server ? &info->local : &info->remote;
+	const struct event_address *peer = &info->remote,
+				   *served = server ? &info->local : &info->remote;
 
 	if (info->from_file) { /* local is the connecting side there */
 		peer = server ? &info->local : &info->remote;
@@ -88,7 +91,8 @@ static void add_network(struct span *s, const struct socket_info *info)
 		add_address(&s->attributes, "server.address", "server.port", info, served);
 	else if (!server && !attributes_find(&s->attributes, "server.port") && served->port)
 		attributes_int(&s->attributes, "server.port", served->port);
-	if (server && s->protocol->id == PROTOCOL_HTTP1 && !attributes_find(&s->attributes, "client.address"))
+	if (server && s->protocol->id == PROTOCOL_HTTP1 &&
+	    !attributes_find(&s->attributes, "client.address"))
 		add_address(&s->attributes, "client.address", NULL, info, peer);
 }
 

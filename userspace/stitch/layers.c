@@ -23,7 +23,8 @@ void link_clear(struct candidate *c)
 	list_remove(&c->waiting);
 }
 
-struct node *link_decide(const struct node *call, enum parent_rule *rule, double *sure, bool *conflict)
+struct node *link_decide(const struct node *call, enum parent_rule *rule, double *sure,
+			 bool *conflict)
 {
 	struct node *parent = NULL;
 

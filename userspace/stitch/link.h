@@ -24,15 +24,16 @@ enum layer_index {
 #define LAYER_ENUM(name) LAYER_##name,
 	LAYERS(LAYER_ENUM)
 #undef LAYER_ENUM
-	LAYER_COUNT,
+		LAYER_COUNT,
 };
 
-/* What one layer found for one call: at most one request. Cleared when that request's trace goes out. */
+/* What one layer found for one call: at most one request. Cleared when that request's trace goes
+ * out. */
 struct candidate {
 	struct node *request;
 	struct node *call;
 	struct list waiting; /* in request->waiters */
-	uint64_t note;	     /* the layer's own */
+	uint64_t note;       /* the layer's own */
 };
 
 struct layer {
@@ -63,22 +64,23 @@ _Static_assert(sizeof(struct wire_key) <= MAP_KEY_MAX, "wire_key");
 struct node {
 	struct span *span;
 	struct node *parent;
-	struct list children, sibling;	   /* children in order of their begin */
+	struct list children, sibling; /* children in order of their begin */
 	struct candidate candidates[LAYER_COUNT];
-	struct list waiters; /* candidates of open calls that may become children */
-	struct list open;    /* in its process's open requests */
-	struct list ended_at;/* in stitch's list of ended roots that are not out yet */
-	struct mark begin, read, end; /* request's first byte, request known, last byte of the answer */
+	struct list waiters;  /* candidates of open calls that may become children */
+	struct list open;     /* in its process's open requests */
+	struct list ended_at; /* in stitch's list of ended roots that are not out yet */
+	struct mark begin, read,
+		end; /* request's first byte, request known, last byte of the answer */
 	struct propagation propagation;
 	struct wire_key key;
 	bool keyed;
-	bool request; /* a server's: can have calls */
-	bool counted; /* by its unit */
-	bool late;    /* lost its candidates because their trace went out */
+	bool request;  /* a server's: can have calls */
+	bool counted;  /* by its unit */
+	bool late;     /* lost its candidates because their trace went out */
 	bool answered; /* layers know that it is over; ended: its span is whole too */
 	bool ended;
-	bool joined;  /* a server span placed under the call that caused it */
-	bool shared;  /* its thread had two requests open */
+	bool joined; /* a server span placed under the call that caused it */
+	bool shared; /* its thread had two requests open */
 	uint32_t child_count;
 };
 
@@ -89,10 +91,11 @@ void link_propose(struct node *call, enum layer_index layer, struct node *reques
 void link_clear(struct candidate *c);
 
 /*
- * Among the candidates of an ended call the first layer wins; two that disagree give NULL and *conflict.
- * *rule and *sure are set with a parent.
+ * Among the candidates of an ended call the first layer wins; two that disagree give NULL and
+ * *conflict. *rule and *sure are set with a parent.
  */
-struct node *link_decide(const struct node *call, enum parent_rule *rule, double *sure, bool *conflict);
+struct node *link_decide(const struct node *call, enum parent_rule *rule, double *sure,
+			 bool *conflict);
 
 /* Places child under parent (which may be open). */
 void link_attach(struct node *parent, struct node *child, enum parent_rule rule, double sure);

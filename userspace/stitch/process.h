@@ -17,9 +17,9 @@ struct process_requests {
 
 struct unit_requests {
 	uint32_t open_count;
-	bool served; /* has owned a request: it is no helper of other requests */
-	bool shared; /* had two requests open at once: the thread says nothing any more */
-	bool recent; /* asked for since units were last forgotten */
+	bool served;       /* has owned a request: it is no helper of other requests */
+	bool shared;       /* had two requests open at once: the thread says nothing any more */
+	bool recent;       /* asked for since units were last forgotten */
 	struct node *only; /* the open one, when open_count is 1 */
 };
 
@@ -32,8 +32,9 @@ void process_table_init(struct process_table *t);
 void process_table_release(struct process_table *t);
 
 /*
- * Made at the first call; NULL when memory is refused or there are too many. When the table of units is full, those
- * that nobody asked for lately and that have nothing open are forgotten: threads come and go.
+ * Made at the first call; NULL when memory is refused or there are too many. When the table of
+ * units is full, those that nobody asked for lately and that have nothing open are forgotten:
+ * threads come and go.
  */
 struct process_requests *process_of(struct process_table *t, uint32_t pid);
 struct unit_requests *unit_of(struct process_table *t, uint32_t pid, uint64_t unit);

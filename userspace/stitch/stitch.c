@@ -2,8 +2,8 @@
 /*
  * See stitch.h. A node lives from its request's first byte until its trace has gone out:
  *   begin   layers note what they see; the wire key waits for the other end
- *   end     a call chooses its parent and hangs itself below it; a request looks for the call that caused it
- *   settled the root has ended and no open call can still join: the tree becomes a trace
+ *   end     a call chooses its parent and hangs itself below it; a request looks for the call that
+ * caused it settled the root has ended and no open call can still join: the tree becomes a trace
  */
 #include "userspace/stitch/stitch.h"
 
@@ -202,12 +202,14 @@ static void join(struct stitch *s, struct node *request, struct node *call)
 {
 	request->joined = true;
 	unkey(s, request);
-	link_attach(call, request, request->propagation.present ? PARENT_HEADER : PARENT_CONNECTION, 1.0);
+	link_attach(call, request, request->propagation.present ? PARENT_HEADER : PARENT_CONNECTION,
+		    1.0);
 }
 
 static void find_call(struct stitch *s, struct node *request)
 {
-	struct node *call = request->keyed && !request->joined ? map_find(&s->calls, &request->key) : NULL;
+	struct node *call =
+		request->keyed && !request->joined ? map_find(&s->calls, &request->key) : NULL;
 
 	if (call && top(call) != request)
 		join(s, request, call);
@@ -277,7 +279,8 @@ static void withdraw(struct stitch *s, struct node *n, int layer)
 		look_at_root(s, top(request));
 }
 
-/* The answer is out: nothing that happens from now on belongs to n, even while its span waits for proof. */
+/* The answer is out: nothing that happens from now on belongs to n, even while its span waits for
+ * proof. */
 static void over(struct stitch *s, struct node *n, const struct socket_info *info)
 {
 	if (n->answered || info->from_file)

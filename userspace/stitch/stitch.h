@@ -3,8 +3,8 @@
 #define SPANTAP_STITCH_STITCH_H
 
 /*
- * Exchanges become spans, spans become traces: which request made this call (the layers), which call caused
- * this request (the wire), and when is a trace finished.
+ * Exchanges become spans, spans become traces: which request made this call (the layers), which
+ * call caused this request (the wire), and when is a trace finished.
  */
 
 #include "userspace/capture/target.h"
@@ -21,18 +21,19 @@ struct stitch_options {
 struct stitch_counters {
 	uint64_t spans, traces;
 	uint64_t parents[PARENT_RULES];
-	uint64_t conflicts;	 /* two layers named different parents: none */
-	uint64_t late_children;	 /* ended after their trace had gone out */
+	uint64_t conflicts;     /* two layers named different parents: none */
+	uint64_t late_children; /* ended after their trace had gone out */
 	uint64_t too_many_children;
 	uint64_t no_memory;
-	uint64_t unfinished;	 /* open when tracing stopped */
+	uint64_t unfinished; /* open when tracing stopped */
 };
 
 struct stitch *stitch_new(const struct stitch_options *options);
 
 void stitch_free(struct stitch *s);
 
-/* Processes known to the capture that is started after this. NULL (the default): from a capture file. */
+/* Processes known to the capture that is started after this. NULL (the default): from a capture
+ * file. */
 void stitch_set_targets(struct stitch *s, struct targets *targets);
 
 /* Sends out what has ended, without waiting. Connections must be closed before. */

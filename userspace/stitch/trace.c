@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* See trace.h. Trees are walked by depth: request, call, request, ... as many levels as services. */
+/* See trace.h. Trees are walked by depth: request, call, request, ... as many levels as services.
+ */
 #include "userspace/stitch/trace.h"
 
 #include <errno.h>
@@ -98,7 +99,8 @@ void trace_own_time(struct node *request)
 	out->present = true;
 	out->shared = request->shared || !one_thread;
 	if (out->shared) {
-		/* What the thread used for others is in there too: an upper bound, and labelled so. */
+		/* What the thread used for others is in there too: an upper bound, and labelled so.
+		 */
 		add_segment(&all, &request->begin, &request->end);
 		own.cpu = all.cpu;
 		own.runqueue = all.runqueue;
@@ -126,8 +128,8 @@ static const struct propagation *find_context(const struct node *n)
 	return NULL;
 }
 
-static int add(struct node *n, const struct propagation *trace_of, int64_t offset_ns, const struct span ***spans,
-	       size_t *count, size_t *capacity)
+static int add(struct node *n, const struct propagation *trace_of, int64_t offset_ns,
+	       const struct span ***spans, size_t *count, size_t *capacity)
 {
 	struct span *s = n->span;
 	struct list *at;
@@ -154,7 +156,8 @@ static int add(struct node *n, const struct propagation *trace_of, int64_t offse
 		s->ttfb_ns += (uint64_t)offset_ns;
 	(*spans)[(*count)++] = s;
 	for (at = n->children.next; at != &n->children && !err; at = at->next)
-		err = add(LIST_ENTRY(at, struct node, sibling), trace_of, offset_ns, spans, count, capacity);
+		err = add(LIST_ENTRY(at, struct node, sibling), trace_of, offset_ns, spans, count,
+			  capacity);
 	return err;
 }
 

@@ -2,7 +2,8 @@
 #ifndef SPANTAP_STITCH_TRACE_H
 #define SPANTAP_STITCH_TRACE_H
 
-/* From a tree of ended nodes to a trace, and where a request's own time went. Private to stitch/. */
+/* From a tree of ended nodes to a trace, and where a request's own time went. Private to stitch/.
+ */
 
 #include "userspace/stitch/link.h"
 
@@ -14,8 +15,8 @@
 bool trace_settled(const struct node *n);
 
 /*
- * Cuts what is still open out of the tree below root (open requests become roots, open calls lose their
- * candidates), so that root is settled.
+ * Cuts what is still open out of the tree below root (open requests become roots, open calls lose
+ * their candidates), so that root is settled.
  */
 void trace_cut(struct node *root);
 
@@ -23,8 +24,9 @@ void trace_cut(struct node *root);
 void trace_own_time(struct node *request);
 
 /*
- * Appends the spans below root, parents first, to *spans (grown with memory_resize; *count, *capacity), with
- * trace ids and parents set and times moved by offset_ns to the Unix epoch. 0 or -ENOMEM.
+ * Appends the spans below root, parents first, to *spans (grown with memory_resize; *count,
+ * *capacity), with trace ids and parents set and times moved by offset_ns to the Unix epoch. 0 or
+ * -ENOMEM.
  */
 int trace_collect(struct node *root, int64_t offset_ns, const struct span ***spans, size_t *count,
 		  size_t *capacity);

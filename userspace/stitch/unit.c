@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Layer L1: what made the call itself read the request and still owns it. A thread counts only while it has
- * never had two requests open at once; from then on it is an event loop and says nothing.
+ * Layer L1: what made the call itself read the request and still owns it. A thread counts only
+ * while it has never had two requests open at once; from then on it is an event loop and says
+ * nothing.
  */
 #include "userspace/stitch/stitch.h"
 
