@@ -22,7 +22,9 @@ echo "$doctor" | sed 's/^/# /'
 failed=0
 for program; do
 	echo "# == $program, after $SECONDS s"
-	timeout -k 10 600 $program || { failed=1 && echo "# $program: exit status $?"; }
+	timeout -k 10 600 $program
+	status=$?
+	[ $status -eq 0 ] || { failed=1 && echo "# $program: exit status $status"; }
 done
 dmesg >/run/kernel.log
 grep -Eq 'WARNING|BUG:|Oops' /run/kernel.log && echo "not ok - the kernel complained of something" && failed=1 ||
