@@ -44,7 +44,7 @@ enum verdict_foreign {
 	X(compat, "transfers by 32-bit callers (lengths only)")                                  \
 	X(fault, "buffers that were not in memory")                                              \
 	X(state_full, "sockets not followed: no room for their state")                           \
-	X(spliced, "bytes that left a socket by splice")                                         \
+	X(spliced, "bytes that passed a socket with no event of their own (splice)")         \
 	X(targets_full, "child processes not followed: too many")                                \
 	X(tls_no_socket, "TLS calls whose socket is not known")                                  \
 	X(kernel_only, "transfers made by the kernel itself on a traced socket")                 \
