@@ -2,7 +2,7 @@
 
 K ?= 6.1
 GUEST_TALLY := $(O)/tests/guest.tally
-GUEST_LIMIT ?= 3600
+GUEST_LIMIT ?= 7200
 GUEST_E2E = $(wildcard tests/e2e/test_*.py)
 GUEST_BPF := $(patsubst %.c,$(O)/%,$(wildcard tests/bpf/test_*.c))
 GUEST_ALL = tools/btfcheck $(GUEST_BPF) tests/e2e/demo.sh $(GUEST_E2E:%="/usr/bin/python3 %")

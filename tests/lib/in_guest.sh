@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # Runs in a guest (guest.sh), prints TAP: what this kernel must do, the programs named (each prints TAP itself and
-# gets 10 minutes), and whether the kernel's log stayed clean.
+# gets 30 minutes), and whether the kernel's log stayed clean.
 #
 #   in_guest.sh SPANTAP PROGRAM...
 set -u
@@ -22,7 +22,7 @@ echo "$doctor" | sed 's/^/# /'
 failed=0
 for program; do
 	echo "# == $program, after $SECONDS s"
-	timeout -k 10 600 $program
+	timeout -k 10 1800 $program
 	status=$?
 	[ $status -eq 0 ] || { failed=1 && echo "# $program: exit status $status"; }
 done
