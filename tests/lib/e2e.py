@@ -44,7 +44,8 @@ SPAN_KEYS = {
 }  # fmt: skip
 KINDS = {"server", "client", "producer", "consumer", "internal"}
 SEEN_PARENTS = {"unit", "exclusive", "connection"}  # the parent is a span of the same output
-HARMLESS = {"events", "hook_recursion", "foreign", "connections_foreign", "kernel_only", "no_buffer"}
+HARMLESS = {"events", "hook_recursion", "foreign", "connections_foreign", "kernel_only", "no_buffer",
+            "children_too_late"}
 EXPORTED = re.compile(r"^(OTEL_|DD_)")
 
 

@@ -330,6 +330,20 @@ static void finish_exports(struct session *s, struct summary *sum)
 	add_loss(sum, "export_undelivered", all.dropped_retry);
 }
 
+static void add_stitch_losses(struct summary *sum, const struct stitch_counters *n)
+{
+	const struct summary_loss losses[] = {
+		{ "parents_in_conflict", n->conflicts },
+		{ "children_too_late", n->late_children },
+		{ "children_too_many", n->too_many_children },
+		{ "spans_without_memory", n->no_memory },
+	};
+
+	for (size_t i = 0; i < sizeof(losses) / sizeof(losses[0]); i++)
+		if (losses[i].count)
+			add_loss(sum, losses[i].name, losses[i].count);
+}
+
 static void tell_summary(struct session *s)
 {
 	const struct stitch_counters *n = stitch_counters(s->stitch);
@@ -342,6 +356,7 @@ static void tell_summary(struct session *s)
 		add_loss(&sum, "ring_full", 0);
 	for (size_t i = 0; i < count; i++)
 		add_loss(&sum, losses[i].name, losses[i].count);
+	add_stitch_losses(&sum, n);
 	finish_exports(s, &sum);
 	for (size_t i = 0; i < s->sink_count; i++)
 		if (s->sinks[i]->finish)
