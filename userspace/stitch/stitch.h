@@ -25,7 +25,6 @@ struct stitch_counters {
 	uint64_t late_children; /* ended after their trace had gone out */
 	uint64_t too_many_children;
 	uint64_t no_memory;
-	uint64_t unfinished; /* open when tracing stopped */
 };
 
 struct stitch *stitch_new(const struct stitch_options *options);
