@@ -6,7 +6,8 @@
 
 Only spantap runs as root. Exit status 0 means that spantap saw both services and found the N+1 query.
 DEMO_SECONDS sets how long it watches, DEMO_TRACES how many trees it prints, DEMO_RATE how many requests a
-second are sent; DEMO_SHORT=1 is the form that the tests use.
+second are sent, DEMO_TOLERANCE how far from 37 the repetitions may be; DEMO_SHORT=1 is the form that the
+tests use.
 """
 import os
 import re
@@ -22,6 +23,8 @@ SECONDS = os.environ.get("DEMO_SECONDS", "5" if SHORT else "10")
 TRACES = os.environ.get("DEMO_TRACES", "12" if SHORT else "30")
 RATE = os.environ.get("DEMO_RATE", "6")
 LINES_OF_AN_ORDER = 37  # each loads its product by itself
+# Of requests that were open when spantap came or went only some calls are seen, which shows in the average.
+TOLERANCE = float(os.environ.get("DEMO_TOLERANCE", "1"))
 
 
 def say(text):
@@ -56,7 +59,7 @@ def shortcomings(output):
     """What the demo promises and spantap did not show."""
     missing = [f"no span of {name}" for name in ("shop-web", "shop-pricing") if name not in output]
     repeated = [float(times) for times in re.findall(r"repeated x([0-9.]+) per request", output)]
-    if not any(abs(times - LINES_OF_AN_ORDER) < 1 for times in repeated):
+    if not any(abs(times - LINES_OF_AN_ORDER) < TOLERANCE for times in repeated):
         missing.append(f"the query repeated x{LINES_OF_AN_ORDER} was not found")
     return missing
 
