@@ -47,11 +47,17 @@ const char *capture_mode_name(enum capture_mode mode)
 	return names[mode];
 }
 
-/* What the kernel copies until user space knows the protocol: either flow may carry requests. */
+/*
+ * What the kernel copies until user space knows the protocol: either flow may carry requests, and a pipeline can
+ * begin with the first transfer.
+ */
+#define FIRST_COPY 4096
 static struct config config_of(const struct capture_options *o)
 {
 	uint32_t head = o->copy_request > o->copy_response ? o->copy_request : o->copy_response;
 
+	if (head < FIRST_COPY)
+		head = FIRST_COPY;
 	return (struct config){ .head_in = head, .head_out = head, .wake_bytes = o->ring_bytes / 4 };
 }
 

@@ -12,6 +12,7 @@
 #include "userspace/capture/listening.h"
 
 #define UNIX_IDLE_NS (60 * NS_PER_SECOND)
+#define SHORT_COPY_MAX 4096 /* an end that is found without its middle needs no more */
 #define UNIX_LOOK_NS (300 * NS_PER_MS)
 
 struct socket {
@@ -27,7 +28,7 @@ struct socket {
 	uint64_t looked_ns; /* UNIX: when /proc was asked last */
 	enum verdict told; /* what the kernel knows */
 	uint32_t copy;	   /* 0: the normal limits */
-	uint64_t resyncs;  /* seen so far */
+	uint64_t resyncs, short_copies; /* seen so far */
 };
 
 struct socket_table {
@@ -163,8 +164,10 @@ static void set_verdict(struct socket_table *t, struct socket *s, const struct c
 		request = p->copy[TO_SERVER];
 	if (p && p->copy[TO_CLIENT] > response)
 		response = p->copy[TO_CLIENT];
-	if (s->copy)
-		request = response = s->copy;
+	if (s->copy > request)
+		request = s->copy;
+	if (s->copy > response)
+		response = s->copy;
 	v.head_in = server ? request : response;
 	v.head_out = server ? response : request;
 	if (t->options.verdicts_fd < 0)
@@ -174,6 +177,16 @@ static void set_verdict(struct socket_table *t, struct socket *s, const struct c
 }
 
 /* A decoder that loses its place for want of bytes gets more of them on this connection. */
+static bool raise_copy(struct socket *s, uint32_t limit)
+{
+	uint32_t more = s->copy ? s->copy * 4 : SHORT_COPY_MAX;
+
+	if (s->copy >= limit || s->info.from_file)
+		return false;
+	s->copy = more < limit ? more : limit;
+	return true;
+}
+
 static void follow_verdict(struct socket_table *t, struct socket *s)
 {
 	const struct connection *c = s->plaintext ? s->plaintext : s->raw;
@@ -186,13 +199,13 @@ static void follow_verdict(struct socket_table *t, struct socket *s)
 		if (connection_verdict(c) == VERDICT_FOREIGN)
 			t->counters.foreign++;
 		set_verdict(t, s, c);
-	} else if (n->resyncs + n->short_copies > s->resyncs && s->copy < t->options.copy_max && !s->info.from_file) {
-		s->copy = s->copy ? s->copy * 4 : 4096;
-		if (s->copy > t->options.copy_max)
-			s->copy = t->options.copy_max;
+	} else if (n->resyncs > s->resyncs && raise_copy(s, t->options.copy_max)) {
+		set_verdict(t, s, c);
+	} else if (n->short_copies > s->short_copies && raise_copy(s, SHORT_COPY_MAX)) {
 		set_verdict(t, s, c);
 	}
-	s->resyncs = n->resyncs + n->short_copies;
+	s->resyncs = n->resyncs;
+	s->short_copies = n->short_copies;
 }
 
 /* A TLS record's head (RFC 8446, section 5.1): type, version 3.x, at most 2^14 + 2048 bytes. */

@@ -169,7 +169,8 @@ void decoding_lose(struct connection *c, enum flow flow, bool uncopied)
 {
 	struct half *h = &c->half[flow];
 
-	if (!h->stream.lost && uncopied)
+	h->forgivable = flow == TO_CLIENT && uncopied && c->pairing.open.count == 1;
+	if (!h->stream.lost && h->forgivable)
 		c->counters.short_copies++;
 	else if (!h->stream.lost)
 		c->counters.resyncs++;
@@ -183,7 +184,6 @@ void decoding_lose(struct connection *c, enum flow flow, bool uncopied)
 	/* The answer too many that would have refuted these may be among the lost. */
 	for (struct exchange *x = c->pairing.held.head; x; x = x->next)
 		x->incomplete |= INCOMPLETE_GAP;
-	h->forgivable = uncopied && c->pairing.open.count == 1;
 	if (!h->forgivable)
 		mark_gap(c);
 }
