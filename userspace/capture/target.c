@@ -24,6 +24,7 @@ struct process {
 	uint32_t pid, parent;
 	struct resource *resource; /* NULL: not asked for yet */
 	uint64_t gone_ns;          /* 0: alive */
+	uint64_t found_ns;         /* it ran already when it became a target; 0: seen from its start */
 };
 
 struct targets {
@@ -119,8 +120,10 @@ static int add_one(struct targets *t, uint32_t pid, uint32_t parent)
 
 	if (known && !known->gone_ns)
 		return -EEXIST;
-	if (!process_of(t, pid, parent))
+	known = process_of(t, pid, parent);
+	if (!known)
 		return -ENOMEM;
+	known->found_ns = clock_now_ns();
 	if (t->map_fd >= 0 && bpf_map_update_elem(t->map_fd, &pid, &value, BPF_NOEXIST) &&
 	    errno != EEXIST)
 		return -ENOSPC;
@@ -233,6 +236,13 @@ struct resource *targets_resource(struct targets *t, uint32_t pid)
 	return resource_of(t, pid, 0);
 }
 
+uint64_t targets_found_ns(const struct targets *t, uint32_t pid)
+{
+	const struct process *p = map_find(&t->processes, &pid);
+
+	return p ? p->found_ns : 0;
+}
+
 bool targets_has(const struct targets *t, uint32_t pid)
 {
 	const struct process *p = map_find(&t->processes, &pid);
@@ -264,6 +274,8 @@ void targets_execed(struct targets *t, uint32_t pid)
 		return;
 	resource_drop(p->resource);
 	p->resource = NULL;
+	p->found_ns = 0;
+	resource_of(t, pid, 0); /* now: it may be short-lived */
 }
 
 void targets_exited(struct targets *t, uint32_t pid, uint64_t now_ns)

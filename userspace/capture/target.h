@@ -26,6 +26,9 @@ int targets_add(struct targets *t, uint32_t pid, struct error *error);
 /* A process's resource; made at the first call, NULL only when memory is refused. Borrowed. */
 struct resource *targets_resource(struct targets *t, uint32_t pid);
 
+/* When a process that was running already became a target (CLOCK_MONOTONIC); 0 when it was seen from its start. */
+uint64_t targets_found_ns(const struct targets *t, uint32_t pid);
+
 bool targets_has(const struct targets *t, uint32_t pid);
 size_t targets_alive(const struct targets *t);
 

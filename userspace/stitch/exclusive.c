@@ -2,6 +2,7 @@
 /*
  * Layer L6: the only request that was open in the process during the whole call. Known when the
  * call ends: a request that came in between makes it unknown, and so does the end of this one.
+ * Nothing is said of a process while requests from before our time may be open in it.
  */
 #include "userspace/stitch/stitch.h"
 
@@ -43,6 +44,8 @@ static void call_begins(struct stitch *s, struct node *call)
 
 	/* A thread that serves requests of its own, and has none now, works after its response. */
 	if (u && u->served && !u->shared && !u->only)
+		return;
+	if (stitch_unsettled(s, call->begin.pid, call->begin.time_ns))
 		return;
 	if (p && p->open_count == 1)
 		link_propose(call, LAYER_exclusive, LIST_ENTRY(p->open.next, struct node, open),

@@ -15,6 +15,7 @@
 
 #define SPARE_NODES 1024
 #define WIRE_MAX 262144
+#define UNSETTLED_NS (2 * NS_PER_SECOND) /* most requests are over by then */
 
 struct stitch {
 	struct stitch_options options;
@@ -55,6 +56,13 @@ void stitch_add_sink(struct stitch *s, struct sink *sink)
 const struct stitch_counters *stitch_counters(const struct stitch *s)
 {
 	return &s->counters;
+}
+
+bool stitch_unsettled(const struct stitch *s, uint32_t pid, uint64_t time_ns)
+{
+	uint64_t found = s->targets ? targets_found_ns(s->targets, pid) : 0;
+
+	return found && time_ns < found + UNSETTLED_NS;
 }
 
 struct process_table *stitch_processes(struct stitch *s)
