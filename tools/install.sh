@@ -7,7 +7,7 @@ set -euo pipefail
 
 build=(
 	gcc make clang llvm pkg-config libc6-dev
-	libbpf-dev libelf-dev zlib1g-dev libcurl4-openssl-dev libpcap-dev libcapstone-dev libsqlite3-dev
+	libbpf-dev libelf-dev zlib1g-dev libcurl4-openssl-dev libpcap-dev libcapstone-dev
 )
 demo=(
 	python3 python3-flask python3-sqlalchemy python3-psycopg2 python3-redis python3-requests gunicorn
