@@ -132,9 +132,12 @@ static enum dependency dependency_of(const struct span *s)
 static void add_request(struct findings *f, const struct trace *trace, size_t index)
 {
 	const struct span *s = trace->spans[index];
-	struct endpoint *e = endpoint_of(f, s);
 	uint64_t duration = s->end_ns - s->start_ns;
+	struct endpoint *e;
 
+	if (s->incomplete & INCOMPLETE_UNANSWERED) /* half a request would bend the means */
+		return;
+	e = endpoint_of(f, s);
 	if (!e)
 		return;
 	f->request++;
