@@ -60,7 +60,7 @@ static const char *run(const struct tree_options *options, const struct summary 
 
 static void test_golden(void **state)
 {
-	static const struct tree_options options = { .width = 120 };
+	static const struct tree_options options = { .traces_max = 0 };
 
 	(void)state;
 	/* A child can end after its root: it fills the bar to the end. */
@@ -78,7 +78,7 @@ static void test_golden(void **state)
 /* Calls that look alike are one line; one that failed stands alone. */
 static void test_fold(void **state)
 {
-	static const struct tree_options options = { .width = 120 };
+	static const struct tree_options options = { .traces_max = 0 };
 	const struct span *spans[12];
 	struct span *calls[11];
 	struct sink *sink;
@@ -114,8 +114,8 @@ static void test_fold(void **state)
 
 static void test_limits(void **state)
 {
-	static const struct tree_options one = { .width = 120, .traces_max = 1 },
-					 none = { .width = 120, .quiet = true };
+	static const struct tree_options one = { .traces_max = 1 },
+					 none = { .quiet = true };
 
 	(void)state;
 	assert_null(strstr(run(&one, NULL), "POST"));
@@ -127,7 +127,7 @@ static void test_limits(void **state)
 
 static void test_colour(void **state)
 {
-	static const struct tree_options options = { .width = 120, .colour = true };
+	static const struct tree_options options = { .colour = true };
 
 	(void)state;
 	assert_non_null(strstr(run(&options, NULL), "\033[1mGET /pair/{id}\033[0m"));
@@ -137,7 +137,7 @@ static void test_colour(void **state)
 /* A traced program must not be able to write to its observer's terminal. */
 static void test_hostile_text(void **state)
 {
-	static const struct tree_options options = { .width = 120 };
+	static const struct tree_options options = { .traces_max = 0 };
 	struct summary summary = { .spans = 6, .traces = 2 };
 	struct span *s = sample.spans[0];
 
@@ -157,7 +157,7 @@ static void test_hostile_text(void **state)
 
 static void test_summary(void **state)
 {
-	static const struct tree_options options = { .width = 120, .quiet = true };
+	static const struct tree_options options = { .quiet = true };
 	struct summary summary = {
 		.spans = 6,
 		.traces = 2,

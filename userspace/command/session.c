@@ -106,7 +106,7 @@ static int open_export(struct session *s, const char *name, const char *url, str
 static int open_output(struct session *s, struct error *error)
 {
 	const struct session_options *o = &s->options;
-	struct tree_options tree = { .traces_max = o->traces_max, .width = 120 };
+	struct tree_options tree = { .traces_max = o->traces_max };
 
 	s->out = o->output_stderr ? stderr : stdout;
 	if (o->output) {

@@ -29,7 +29,6 @@ struct session_options {
 	const char *output; /* file for the tree or JSON; NULL: stdout */
 	bool output_stderr; /* NULL: standard error instead */
 	uint64_t traces_max;
-	const char *colour; /* NULL: by terminal */
 	int colour_choice;
 };
 

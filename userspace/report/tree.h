@@ -9,7 +9,6 @@
 struct tree_options {
 	FILE *out;
 	bool colour;
-	uint32_t width;	      /* columns */
 	uint64_t traces_max;  /* stop printing after so many (they are still counted); 0: no limit */
 	bool quiet;	      /* no tree, findings only */
 };
