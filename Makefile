@@ -27,7 +27,7 @@ WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes 
 ALL_CFLAGS := -std=gnu17 $(CFLAGS) $(SANFLAGS) $(WARN) -I. -I$(O) -D_GNU_SOURCE -DSPANTAP_VERSION='"$(VERSION)"' -MMD -MP
 BPF_CFLAGS := -std=gnu17 -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_$(BPF_ARCH) -I. -isystem vmlinux \
 	-Wall -Wextra -Werror -Wno-unused-parameter -Wno-missing-declarations -MD -MP
-LIBS := -lbpf -lelf -lz -lcurl -lpcap $(if $(wildcard /usr/include/capstone),-lcapstone) -lm -lpthread
+LIBS := -lbpf -lelf -lz -lcurl -lpcap $(if $(wildcard /usr/include/capstone),-lcapstone) -lsqlite3 -lncursesw -ltinfo -lm -lpthread
 
 # Sources find themselves: a new file needs no line here.
 BPF_SRC := $(wildcard bpf/*.bpf.c uprobes/*.bpf.c)

@@ -8,6 +8,7 @@ set -euo pipefail
 build=(
 	gcc make clang llvm pkg-config libc6-dev
 	libbpf-dev libelf-dev zlib1g-dev libcurl4-openssl-dev libpcap-dev libcapstone-dev
+	libsqlite3-dev libncurses-dev
 )
 demo=(
 	python3 python3-flask python3-sqlalchemy python3-psycopg2 python3-redis python3-requests gunicorn
@@ -17,10 +18,13 @@ test=(
 	libcmocka-dev clang-format curl jq procps iproute2 openssl tcpdump
 	nginx mariadb-server redis-tools apache2-utils wrk
 	python3-pymysql python3-psycopg python3-protobuf python3-msgpack php-cli php-fpm
-	liburing-dev
+	liburing-dev sqlite3 tmux python3-numpy python3-scipy
 	qemu-system-x86 busybox-static cpio kmod xz-utils zstd debian-archive-keyring
 )
 bench=(nginx wrk redis-tools python3-venv)
+
+# A browser to test the HTML reports with: Ubuntu's is a snap, there those tests are skipped.
+grep -q '^ID=ubuntu' /etc/os-release || test+=(chromium chromium-driver python3-selenium fonts-dejavu-core)
 
 # bpftool is a package of its own on Debian only; Ubuntu's needs the tools of a kernel beside it.
 if grep -q '^ID=ubuntu' /etc/os-release; then

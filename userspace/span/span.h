@@ -88,6 +88,9 @@ struct span {
 	char outcome_message[256];
 	struct resource *resource; /* held */
 	uint32_t tid;
+	/* Of the whole request with its values, keyed by a secret of this run: equal hashes, equal calls. 0: not known. */
+	uint64_t call_hash;
+	uint64_t connection; /* the socket it went over, unique in this run; 0: not known */
 	enum parent_rule rule;
 	double sure; /* of the parent, 0..1 */
 	struct span_time time;
