@@ -69,6 +69,9 @@ $(O)/%.o: %.c | $(SKELETONS)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -c $< -o $@
 
+# What .incbin puts into it, which -MMD does not see.
+$(O)/userspace/report/html_page.o: $(wildcard userspace/report/page/*)
+
 $(O)/tests/unit/%: $(O)/tests/unit/%.o $(TESTLIB_OBJ) $(LIB_OBJ)
 	$(say) LD $@
 	$(Q)$(CC) $(SANFLAGS) -o $@ $^ $(LDFLAGS) $(LIBS) -lcmocka
