@@ -60,6 +60,7 @@ struct endpoint {
 	struct series latency;		/* requests that were answered: latency.count of them */
 	struct series calls;		/* calls per request */
 	struct series ttfb;
+	struct series failed; /* when and how long: requests that ended in an error; where options.series is set */
 	uint64_t time_ns[TIME_PARTS];	/* sums; together latency.total */
 	struct series time[TIME_PARTS]; /* per request, where options.series is set; else empty */
 	uint64_t shared;		/* requests whose own time is a thread's that served others too */
