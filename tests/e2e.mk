@@ -12,7 +12,7 @@ E2E_SECONDS ?= 600
 check-e2e: check-e2e-run
 	@tests/lib/count.sh total $(E2E_TALLY)
 
-check-e2e-run: all
+check-e2e-run: all $(O)/tests/tools/import_lines
 	@tests/lib/count.sh start $(E2E_TALLY)
 	@for test in $(E2E_TESTS); do \
 		SPANTAP=$(O)/spantap tests/lib/count.sh run $(E2E_TALLY) $$test \

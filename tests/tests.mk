@@ -40,6 +40,14 @@ check-bpf-run: $(CHECK_BPF_BIN)
 		tests/lib/count.sh run $(BPF_TALLY) $${test#$(O)/} $$test; \
 	done
 
+# Helpers that tests run: see the head of each.
+TOOLS_TEST := $(O)/tests/tools/import_lines
+TOOLS_TEST_OBJ := $(patsubst %.c,$(O)/%.o,$(wildcard tests/tools/*.c))
+
+$(TOOLS_TEST): $(TOOLS_TEST_OBJ) $(LIB_OBJ)
+	$(say) LD $@
+	$(Q)$(CC) $(SANFLAGS) -o $@ $^ $(LDFLAGS) $(LIBS) -ljansson
+
 ## make replay-update   rewrites the expectations of tests/replay: review the difference
 replay-update: $(O)/tests/unit/test_replay
 	@REPLAY_UPDATE=1 $< >/dev/null
@@ -56,3 +64,4 @@ fuzz:
 
 -include $(FUZZ_SRC:%.c=$(O)/%.d)
 -include $(BPF_TEST_SRC:%.c=$(O)/%.d) $(BPF_TEST_LIB:.o=.d)
+-include $(TOOLS_TEST_OBJ:.o=.d)

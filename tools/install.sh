@@ -18,7 +18,7 @@ test=(
 	libcmocka-dev clang-format curl jq procps iproute2 openssl tcpdump
 	nginx mariadb-server redis-tools apache2-utils wrk
 	python3-pymysql python3-psycopg python3-protobuf python3-msgpack php-cli php-fpm
-	liburing-dev sqlite3 tmux python3-numpy python3-scipy
+	liburing-dev libjansson-dev sqlite3 tmux python3-numpy python3-scipy
 	qemu-system-x86 busybox-static cpio kmod xz-utils zstd debian-archive-keyring
 )
 bench=(nginx wrk redis-tools python3-venv)
