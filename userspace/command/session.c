@@ -33,6 +33,7 @@ struct session {
 	struct sink *exports[SINKS_MAX];
 	size_t sink_count, export_count;
 	FILE *out;
+	struct session_watch watch;
 	int signals;
 	bool ran; /* there is something to sum up */
 };
@@ -201,7 +202,7 @@ struct session *session_new(const struct session_options *o, pid_t started, stru
 	s->stitch = err ? NULL : stitch_new(&stitch);
 	if (!s->stitch)
 		err = error_set(error, err ? err : -ENOMEM, "out of memory");
-	if (!err)
+	if (!err && !o->no_output)
 		err = open_output(s, error);
 	if (!err)
 		err = open_export(s, "otlp", o->otlp, error);
@@ -252,6 +253,11 @@ static bool can_rescan(const struct session *s)
 	return o->exes.count || o->ports.count || o->containers.count || o->cgroups.count || o->all;
 }
 
+void session_watch(struct session *s, const struct session_watch *watch)
+{
+	s->watch = *watch;
+}
+
 static void tick(struct session *s, uint64_t now)
 {
 	capture_tick(s->capture, now);
@@ -261,16 +267,20 @@ static void tick(struct session *s, uint64_t now)
 static void live_loop(struct session *s)
 {
 	uint64_t start = clock_now_ns(), now = start, ticked = start, scanned = start, gone = 0;
-	struct pollfd fds[] = { { capture_fd(s->capture), POLLIN, 0 }, { s->signals, POLLIN, 0 } };
+	struct pollfd fds[] = { { capture_fd(s->capture), POLLIN, 0 },
+				{ s->signals, POLLIN, 0 },
+				{ s->watch.step ? s->watch.fd : -1, POLLIN, 0 } };
 
 	while (!stop_asked(s)) {
-		poll(fds, 2, RING_DRAIN_MS);
+		poll(fds, 3, RING_DRAIN_MS);
 		capture_drain(s->capture, false);
 		now = clock_now_ns();
 		if (now - ticked >= TICK_NS) {
 			tick(s, now);
 			ticked = now;
 		}
+		if (s->watch.step && !s->watch.step(s->watch.context, now))
+			break;
 		if (can_rescan(s) && now - scanned >= RESCAN_NS) {
 			add_targets(s, NULL);
 			scanned = now;
@@ -344,19 +354,26 @@ static void add_stitch_losses(struct summary *sum, const struct stitch_counters 
 			add_loss(sum, losses[i].name, losses[i].count);
 }
 
-static void tell_summary(struct session *s)
+void session_totals(const struct session *s, struct summary *out)
 {
 	const struct stitch_counters *n = stitch_counters(s->stitch);
-	struct summary sum = { .spans = n->spans, .traces = n->traces };
 	struct loss losses[LOSSES_MAX];
 	size_t count = s->capture ? capture_losses(s->capture, losses, LOSSES_MAX) : 0;
 
-	memcpy(sum.parents, n->parents, sizeof(sum.parents));
+	*out = (struct summary){ .spans = n->spans, .traces = n->traces };
+	memcpy(out->parents, n->parents, sizeof(out->parents));
 	if (!s->capture)
-		add_loss(&sum, "ring_full", 0);
+		add_loss(out, "ring_full", 0);
 	for (size_t i = 0; i < count; i++)
-		add_loss(&sum, losses[i].name, losses[i].count);
-	add_stitch_losses(&sum, n);
+		add_loss(out, losses[i].name, losses[i].count);
+	add_stitch_losses(out, n);
+}
+
+static void tell_summary(struct session *s)
+{
+	struct summary sum;
+
+	session_totals(s, &sum);
 	finish_exports(s, &sum);
 	for (size_t i = 0; i < s->sink_count; i++)
 		if (s->sinks[i]->finish)

@@ -28,6 +28,7 @@ struct session_options {
 	bool json, help, verbose;
 	const char *output; /* file for the tree or JSON; NULL: stdout */
 	bool output_stderr; /* NULL: standard error instead */
+	bool no_output;	    /* neither: the command adds sinks of its own */
 	uint64_t traces_max;
 	int colour_choice;
 };
@@ -84,6 +85,20 @@ struct session *session_new(const struct session_options *o, pid_t started, stru
 
 /* A further sink, owned by the session from then on. */
 void session_add_sink(struct session *s, struct sink *sink);
+
+/* What a command does while session_loop() runs. */
+struct session_watch {
+	int fd; /* waited for like the capture's; -1: none */
+	/* Every few milliseconds, and at once when fd is readable; false ends the loop. now_ns: CLOCK_MONOTONIC */
+	bool (*step)(void *context, uint64_t now_ns);
+	void *context;
+};
+
+/* One at most; the last counts. */
+void session_watch(struct session *s, const struct session_watch *watch);
+
+/* What has been seen and lost so far. */
+void session_totals(const struct session *s, struct summary *out);
 
 /* Until a signal, the duration's end, the targets' end or a file's end. 0 or negative errno with *error. */
 int session_loop(struct session *s, struct error *error);
