@@ -3,24 +3,12 @@
 #define SPANTAP_REPORT_REQUEST_H
 
 /*
- * One request as reports look at it: a server span, the calls it made, and where its time went. The parts of the
- * time add up to the request: overlapping calls of one kind count once, of different kinds share the overlap evenly.
+ * One request as reports look at it: a server span, the calls it made, and where its time went. The
+ * parts of the time add up to the request: overlapping calls of one kind count once, of different
+ * kinds share the overlap evenly.
  */
 
-#include "userspace/span/span.h"
-
-enum dependency {
-	DEPENDENCY_DATABASE = 0,
-	DEPENDENCY_CACHE = 1,
-	DEPENDENCY_SERVICE = 2, /* HTTP, RPC, queues */
-	DEPENDENCIES = 3,
-};
-
-/* "database", "cache", "service" */
-const char *dependency_name(enum dependency d);
-
-/* By db.system.name: redis, memcached are caches. */
-enum dependency dependency_of(const struct span *call);
+#include "userspace/report/call.h"
 
 enum time_part {
 	TIME_CPU = 0,
@@ -33,40 +21,60 @@ enum time_part {
 	TIME_PARTS = 7,
 };
 
-/* "cpu", "runqueue", "blocked", "database", "cache", "service", "unaccounted": with _ns, the JSON keys */
+/* "cpu", "runqueue", "blocked", "database", "cache", "service", "unaccounted": with _ns, the JSON
+ * keys */
 const char *time_part_name(enum time_part part);
 
-/* For people: "cpu", "waiting for a cpu", "blocked", "database", "cache", "other services", "not accounted for". */
+/* For people: "cpu", "waiting for a cpu", "blocked", "database", "cache", "other services", "not
+ * accounted for". */
 const char *time_part_text(enum time_part part);
 
 struct request {
 	const struct trace *trace;
 	const struct span *server;
 	const struct span *const *calls; /* its client spans (direct children), by start */
+	const struct call *details;      /* the same calls, read */
 	size_t call_count;
 	uint64_t duration_ns;
 	uint64_t time_ns[TIME_PARTS]; /* sum: duration_ns */
 	bool shared; /* cpu, runqueue and blocked are a thread's that served others too */
 };
 
-/* Working memory, kept from one request to the next. */
+/* Working memory, kept from one request to the next. All private to request.c. */
 struct request_work {
 	const struct span **calls;
-	size_t capacity;
-	void *edges;
-	size_t edge_capacity;
+	struct call *details;
+	char (*rooms)[CALL_TEXT_MAX]; /* of texts that are not a span's own */
+	size_t capacity;              /* calls */
+	void *boundaries;
+	size_t boundary_capacity;
+	uint32_t *parents, *children,
+		*siblings; /* of each span of the trace: parent, first child, next sibling */
+	size_t span_capacity;
+	uint32_t *ids; /* a table from span id to span */
+	size_t id_capacity;
 };
 
 void request_work_init(struct request_work *w);
 void request_work_release(struct request_work *w);
 
 /* trace->spans[index] is a server span. Borrowed from trace and w. False: no memory. */
-bool request_of(struct request *out, struct request_work *w, const struct trace *trace, size_t index);
+bool request_of(struct request *out, struct request_work *w, const struct trace *trace,
+		size_t index);
 
 /*
- * What calls of one kind have in common: SQL without values, a cache's command (with the key's pattern where there is
- * one), method and route of HTTP. Borrowed from call.
+ * For who wants all of a trace: request_prepare() once, then request_at() for its server spans, and
+ * request_parent() for the place of any span's parent (SIZE_MAX: not in this trace). False: no
+ * memory.
  */
-struct bytes call_text(const struct span *call);
+bool request_prepare(struct request_work *w, const struct trace *trace);
+bool request_at(struct request *out, struct request_work *w, const struct trace *trace,
+		size_t index);
+size_t request_parent(const struct request_work *w, size_t index);
+
+/* The first server span below a call: what it caused in another traced service; NULL: not seen.
+ * After request_prepare(). */
+const struct span *request_served(const struct request_work *w, const struct trace *trace,
+				  size_t index);
 
 #endif
