@@ -40,6 +40,7 @@ struct query {
 	enum dependency dependency;
 	uint64_t errors;
 	struct series latency;
+	struct series failed; /* when and how long: calls that ended in an error; where options.series is set */
 };
 
 /* One query as called from one endpoint. */
