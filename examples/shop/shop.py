@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Starts the whole shop, runs a command beside it, and stops all of it again.
 
-    shop.py [before|after] [-- COMMAND...]
+    shop.py [before|no-sleep|eager|after] [-- COMMAND...]
+
+The versions: `before` has three faults; the others have one, two and all three of them mended.
 
 PostgreSQL and redis-server keep their files in a temporary directory and listen on free ports of the
 loopback interface, so that any number of shops can run at once. COMMAND finds the shop in its environment:
@@ -33,6 +35,9 @@ START_SECONDS = 240  # a guest under software emulation is 50 times slower
 STOP_SECONDS = 30
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PR_SET_PDEATHSIG = 1
+# Each version is the one before it with one file from after/ in place of that from before/.
+FIXES = {"no-sleep": "checkout.py", "eager": "orders.py", "after": "product.py"}
+VERSIONS = ("before", *FIXES)
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -63,7 +68,7 @@ class Shop:
     """
 
     def __init__(self, version="before", python=(PYTHON,), environment=None):
-        if version not in ("before", "after"):
+        if version not in VERSIONS:
             raise ShopError(f"no such version of the shop: {version}")
         self.version = version
         self.python = python
@@ -79,6 +84,7 @@ class Shop:
             self.start_postgres()
             self.start_redis()
             self.seed()
+            self.copy_code()
             self.start_services()
         except BaseException:
             self.stop()
@@ -203,7 +209,7 @@ class Shop:
             "DATABASE_URL": self.database_url,
             "REDIS_URL": self.redis_url,
             "PYTHONDONTWRITEBYTECODE": "1",
-            "PYTHONPATH": HERE,
+            "PYTHONPATH": f"{os.path.join(self.directory, 'code')}:{HERE}",
             "SHOP_PRODUCTS": os.environ.get("SHOP_PRODUCTS", "2000"),
         }
 
@@ -245,6 +251,11 @@ class Shop:
             raise ShopError(f"{name}: does not start\n{self.log_tail(name)}")
         return process.pid, url
 
+    def copy_code(self):
+        code = shutil.copytree(os.path.join(HERE, "before"), os.path.join(self.directory, "code"))
+        for version in VERSIONS[1 : VERSIONS.index(self.version) + 1]:
+            shutil.copy(os.path.join(HERE, "after", FIXES[version]), code)
+
     def start_services(self):
         """The names of the services are configuration, as in any deployment; the code does not know them."""
         pid, pricing_url = self.start_service(
@@ -255,7 +266,7 @@ class Shop:
         self.settings["SHOP_WEB_PID"], self.settings["SHOP_URL"] = self.start_service(
             "web",
             "web",
-            os.path.join(HERE, self.version),
+            HERE,
             os.environ.get("SHOP_THREADS", "16"),
             {"PRICING_URL": pricing_url, "OTEL_SERVICE_NAME": "shop-web"},
         )
@@ -292,7 +303,7 @@ def stop_on_signals():
 
 def main():
     parser = argparse.ArgumentParser(description="run the shop and a command beside it")
-    parser.add_argument("version", nargs="?", default="before", choices=["before", "after"])
+    parser.add_argument("version", nargs="?", default="before", choices=VERSIONS)
     parser.add_argument("command", nargs="*", metavar="COMMAND", help="what to run; after --")
     arguments = parser.parse_args()
     stop_on_signals()
