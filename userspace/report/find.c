@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* See find.h. */
+#include "userspace/report/find.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "userspace/report/duration.h"
+
+void draft_init(struct draft *d, const struct conclusion *c, const char *kind, uint64_t cost_ns)
+{
+	d->text[0] = d->evidence[0] = '\0';
+	d->finding = (struct finding){
+		.kind = kind,
+		.endpoint = c->endpoint,
+		.text = d->text,
+		.evidence = d->evidence,
+		.share = c->total_ns ? (double)cost_ns / (double)c->total_ns : 0,
+		.cost_ns = cost_ns / c->requests,
+	};
+	if (d->finding.share > 1)
+		d->finding.share = 1;
+}
+
+const struct call_sum *find_call(const struct conclusion *c, uint32_t kind)
+{
+	const struct endpoint *e = c->endpoint;
+	const struct call_sum *found = NULL;
+
+	if (kind >= c->kinds->count)
+		return NULL;
+	for (size_t i = 0; i < e->call_count; i++) {
+		const struct query *q = e->call_list[i]->query;
+
+		if (call_kind_key(bytes_of_string(q->text), q->dependency) !=
+		    c->kinds->items[kind].key)
+			continue;
+		/* The same statement to several databases: the one whose place is known. */
+		if (!found || (!found->file[0] && e->call_list[i]->file[0]))
+			found = e->call_list[i];
+	}
+	return found;
+}
+
+bool draft_call(struct draft *d, const struct conclusion *c, uint32_t kind)
+{
+	const struct call_sum *call = find_call(c, kind);
+
+	if (!call)
+		return false;
+	snprintf(d->text, sizeof(d->text), "%s", call->query->text);
+	memcpy(d->finding.file, call->file, sizeof(d->finding.file));
+	memcpy(d->finding.function, call->function, sizeof(d->finding.function));
+	d->finding.line = call->line;
+	return true;
+}
+
+void draft_evidence(struct draft *d, const char *format, ...)
+{
+	size_t at = strlen(d->evidence);
+	va_list list;
+
+	va_start(list, format);
+	vsnprintf(d->evidence + at, sizeof(d->evidence) - at, format, list);
+	va_end(list);
+}
+
+void draft_add(struct draft *d, const struct conclusion *c, const char *advice)
+{
+	char text[FINDING_SENTENCE_MAX];
+
+	snprintf(text, sizeof(text), "%s", advice);
+	d->finding.advice = text;
+	finding_add(c->out, &d->finding);
+	d->finding.advice = NULL;
+}
+
+bool draft_worth(const struct draft *d, double share, uint64_t ns)
+{
+	return d->finding.share >= share || d->finding.cost_ns >= ns;
+}
+
+const char *find_time(char out[32], uint64_t ns)
+{
+	duration_text(out, 32, ns);
+	return out;
+}
+
+const char *find_share(char out[16], double share)
+{
+	snprintf(out, 16, share < 0.0095 ? "%.1f%%" : "%.0f%%", 100 * share);
+	return out;
+}
