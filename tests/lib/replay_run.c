@@ -15,7 +15,7 @@
  * After damage: what had ended before it is identical. Nothing is invented: an exchange without an
  * `incomplete` flag has one of its own among those of the whole run, with the same name, outcome,
  * byte counts and steps (closed, head: the same name, since an end or a lost length may shorten a
- * body).
+ * body). Values (protocol/values.h) are the same however the bytes are cut, and never invented.
  */
 #include "tests/lib/replay.h"
 
@@ -25,8 +25,9 @@
 #include "tests/lib/guard.h"
 
 #define NEVER SIZE_MAX
-#define TAIL 8            /* bytes of a step's end kept by `head` */
-#define BUDGET (4u << 20) /* bytes fed per way and case: longer cases skip offsets */
+#define LONG_REQUEST (16 * 1024) /* decoders need not wait for the rest of such a one */
+#define TAIL 8                   /* bytes of a step's end kept by `head` */
+#define BUDGET (4u << 20)        /* bytes fed per way and case: longer cases skip offsets */
 
 /* What to do to the bytes. Offsets count the case's own bytes, from its first step on. */
 struct way {
@@ -41,6 +42,9 @@ struct record {
 	struct replay_line line; /* in run.lines */
 	size_t step;             /* it ended there; after the last step: one more */
 	uint32_t incomplete;
+	uint64_t values;   /* see exchange_values() */
+	uint64_t absorbed; /* the same, whatever is incomplete */
+	uint64_t request_bytes;
 	bool taken; /* a damaged run had this one */
 };
 
@@ -67,7 +71,13 @@ static void on_end(void *context, struct connection *connection, struct exchange
 {
 	struct run *r = context;
 	struct description d = { .attributes = &r->attributes };
-	struct record record = { .step = r->mark.time_ns, .incomplete = x->incomplete };
+	struct record record = {
+		.step = r->mark.time_ns,
+		.incomplete = x->incomplete,
+		.values = exchange_values(x),
+		.absorbed = x->values,
+		.request_bytes = x->request_bytes,
+	};
 
 	if (x->user != r)
 		r->fault = "an exchange ended that never began";
@@ -78,6 +88,8 @@ static void on_end(void *context, struct connection *connection, struct exchange
 	buf_add(&r->records, &record, sizeof(record));
 	if (!x->answered && !(x->incomplete & INCOMPLETE_UNANSWERED))
 		r->fault = "an unanswered exchange does not say so";
+	if (x->incomplete & INCOMPLETE_TRUNCATED && record.values)
+		r->fault = "the values of a truncated exchange are known";
 }
 
 static void on_discard(void *context, struct connection *connection, struct exchange *x)
@@ -90,9 +102,9 @@ static void on_discard(void *context, struct connection *connection, struct exch
 	x->user = NULL;
 }
 
-static const struct connection_observer observer = {
-	.begin = on_begin, .end = on_end, .discard = on_discard
-};
+static const struct connection_observer observer = { .begin = on_begin,
+						     .end = on_end,
+						     .discard = on_discard };
 
 static void give(struct run *r, const struct replay_step *s, size_t from, size_t to, bool fresh)
 {
@@ -243,6 +255,37 @@ static bool complain(struct buf *report, const char *what, struct bytes line)
 	return false;
 }
 
+/* Whatever happened to the bytes: values that are known are those of some exchange of the whole
+ * run. */
+static bool check_values(const struct run *whole, const struct run *r, struct buf *report)
+{
+	size_t count, whole_count, at;
+	struct record *list = records(r, &count), *all = records(whole, &whole_count);
+
+	for (size_t i = 0; i < count; i++) {
+		for (at = 0; at < whole_count && all[at].absorbed != list[i].values;)
+			at++;
+		if (list[i].values && at == whole_count)
+			return complain(report, "invented values",
+					line_part(r, &list[i], list[i].line.len));
+	}
+	return true;
+}
+
+/* Not damaged: how the bytes were cut makes no difference to values, but for long requests. */
+static bool check_same_values(const struct run *whole, const struct run *r, struct buf *report)
+{
+	size_t count, whole_count;
+	struct record *list = records(r, &count), *all = records(whole, &whole_count);
+
+	for (size_t i = 0; i < count && i < whole_count; i++)
+		if (list[i].values != all[i].values &&
+		    (list[i].values || all[i].request_bytes < LONG_REQUEST))
+			return complain(report, "values differ",
+					line_part(r, &list[i], list[i].line.len));
+	return true;
+}
+
 /* r is a run of the same case with damage done from step r->damaged on. */
 static bool check_damaged(const struct run *whole, const struct run *r, bool loose,
 			  struct buf *report)
@@ -319,9 +362,11 @@ static bool check_way(const struct run *whole, struct run *r, const struct way *
 	if (r->fault)
 		fine = complain(report, r->fault, bytes_of_string(""));
 	else if (r->damaged == NEVER)
-		fine = check_same(buf_bytes(&whole->lines), buf_bytes(&r->lines), report);
+		fine = check_same(buf_bytes(&whole->lines), buf_bytes(&r->lines), report) &&
+		       check_same_values(whole, r, report);
 	else
-		fine = check_damaged(whole, r, w->closed || w->head != NEVER, report);
+		fine = check_damaged(whole, r, w->closed || w->head != NEVER, report) &&
+		       check_values(whole, r, report);
 	if (fine)
 		report->len = before;
 	return fine;

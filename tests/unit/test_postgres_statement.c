@@ -62,14 +62,14 @@ static void test_portals(void **state)
 
 	(void)state;
 	serial = postgres_statement_parse(&s, text(""), text("SELECT 1"), false)->serial;
-	assert_int_equal(postgres_portal_bind(&s, text("p"), text(""))->serial, serial);
+	assert_int_equal(postgres_portal_bind(&s, text("p"), text(""), 0)->serial, serial);
 	postgres_statement_parse(&s, text(""), text("SELECT 2"), false);
-	postgres_portal_bind(&s, text(""), text(""));
+	postgres_portal_bind(&s, text(""), text(""), 0);
 	assert_true(says(postgres_portal_find(&s, text("p")), "SELECT 1"));
 	assert_true(says(postgres_portal_find(&s, text("")), "SELECT 2"));
 	postgres_portal_close(&s, text("p"));
 	assert_false(postgres_portal_find(&s, text("p"))->known);
-	assert_false(postgres_portal_bind(&s, text("q"), text("nobody"))->known);
+	assert_false(postgres_portal_bind(&s, text("q"), text("nobody"), 0)->known);
 	assert_true(
 		bytes_is(postgres_statement_name(postgres_portal_find(&s, text("q"))), "nobody"));
 	postgres_statements_release(&s);
@@ -92,7 +92,7 @@ static void test_oldest_leave(void **state)
 	assert_false(postgres_statement_find(&s, text("s0"))->known);
 	for (int i = 0; i < 100; i++) {
 		snprintf(name, sizeof(name), "p%d", i);
-		postgres_portal_bind(&s, text(name), text("kept"));
+		postgres_portal_bind(&s, text(name), text("kept"), 0);
 	}
 	assert_true(s.portals.count <= 32);
 	assert_true(says(postgres_portal_find(&s, text("p99")), "SELECT 1"));
@@ -126,7 +126,7 @@ static void test_doubt(void **state)
 	postgres_statement_parse(&s, text("a1"), text("SELECT 1"), false);
 	postgres_statement_parse(&s, text("b1"), text("SELECT 2"), false);
 	postgres_statement_parse(&s, text(""), text("SELECT 3"), false);
-	postgres_portal_bind(&s, text(""), text("a1"));
+	postgres_portal_bind(&s, text(""), text("a1"), 0);
 	postgres_statements_doubt(&s, text("a"));
 	assert_true(postgres_statement_find(&s, text("a1"))->doubtful);
 	assert_false(postgres_statement_find(&s, text("b1"))->doubtful);
@@ -174,7 +174,7 @@ static void test_reuse(void **state)
 		struct postgres_statement *parsed =
 			postgres_statement_parse(&s, text(""), text("SELECT $1"), false);
 
-		assert_ptr_equal(postgres_portal_bind(&s, text(""), text("")), parsed);
+		assert_ptr_equal(postgres_portal_bind(&s, text(""), text(""), 0), parsed);
 		if (i >= 2)
 			assert_ptr_equal(parsed->sql.data, seen[i % 2]);
 		seen[i % 2] = parsed->sql.data;
@@ -191,7 +191,7 @@ static void use(void *context)
 	for (int i = 0; i < 12; i++) {
 		snprintf(name, sizeof(name), "%d", i % 7);
 		postgres_statement_parse(&s, text(name), text("SELECT 1"), false);
-		postgres_portal_bind(&s, text(name), text(name));
+		postgres_portal_bind(&s, text(name), text(name), 0);
 		postgres_portal_find(&s, text("0"));
 		postgres_statement_close(&s, text("3"));
 	}

@@ -400,6 +400,8 @@ static void http1_absorb(void *state, struct exchange *x, const struct message *
 	struct http1_exchange *own = x->own;
 	struct flow_state *f = &s->flow[m->role <= MESSAGE_REQUEST_PART ? TO_SERVER : TO_CLIENT];
 
+	if (m->role == MESSAGE_REQUEST_PART)
+		x->values = 0;
 	switch ((enum kind)m->kind) {
 	case KIND_HEAD:
 		if (m->role == MESSAGE_REQUEST) {

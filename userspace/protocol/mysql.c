@@ -22,9 +22,9 @@
 struct mysql_exchange {
 	uint8_t command;
 	bool failed;
-	bool result;  /* a result set came */
+	bool result;    /* a result set came */
 	bool uncounted; /* not all of its rows were seen */
-	bool affects; /* an OK told affected rows */
+	bool affects;   /* an OK told affected rows */
 	uint16_t code;
 	char sqlstate[6];
 	uint32_t statement_id;
@@ -71,15 +71,17 @@ static void keep_statement(struct exchange *x, struct bytes text)
 		x->incomplete |= INCOMPLETE_TRUNCATED;
 }
 
-/* The text of a prepared statement, or the note that it is unknown. */
-static void recall_statement(struct mysql *my, struct exchange *x, uint32_t id)
+/* The text of a prepared statement, or the note that it is unknown; and what it is given. */
+static void recall_statement(struct mysql *my, struct exchange *x, uint32_t id, struct bytes given)
 {
-	const struct mysql_statement *s = mysql_statement_find(my, id);
+	const struct mysql_exchange *own = x->own;
+	struct mysql_statement *s = mysql_statement_find(my, id);
 
 	if (!s) {
 		x->incomplete |= INCOMPLETE_TEXT_UNKNOWN;
 		return;
 	}
+	x->values = mysql_execution_values(my, s, given, own->command == MYSQL_BULK_EXECUTE);
 	keep_statement(x, bytes_of(s->text, s->len));
 	if (s->truncated)
 		x->incomplete |= INCOMPLETE_TRUNCATED;
@@ -96,6 +98,7 @@ static void absorb_request(struct mysql *my, struct exchange *x, const struct me
 
 	own->command = (uint8_t)m->kind;
 	if (!is_execution(own)) {
+		x->values = m->values;
 		keep_statement(x, m->text[0]);
 		return;
 	}
@@ -103,7 +106,7 @@ static void absorb_request(struct mysql *my, struct exchange *x, const struct me
 	if (m->number < 0)
 		x->incomplete |= INCOMPLETE_TEXT_UNKNOWN;
 	else if (own->statement_id != MYSQL_STATEMENT_LAST)
-		recall_statement(my, x, own->statement_id);
+		recall_statement(my, x, own->statement_id, m->text[1]);
 }
 
 /* ---- answers --------------------------------------------------------------------------------- */
@@ -179,7 +182,7 @@ static void absorb_error(struct exchange *x, const struct message *m)
 static void absorb_prepared(struct mysql *my, struct exchange *x, const struct message *m)
 {
 	my->statement_last = (uint32_t)m->number;
-	mysql_statement_add(my, (uint32_t)m->number, statement_of(x),
+	mysql_statement_add(my, (uint32_t)m->number, (uint16_t)m->id, statement_of(x),
 			    x->incomplete & INCOMPLETE_TRUNCATED);
 }
 
@@ -190,7 +193,8 @@ static void absorb_answer(struct mysql *my, struct exchange *x, const struct mes
 	/* By now the PREPARE before it has its id. */
 	if (is_execution(own) && own->statement_id == MYSQL_STATEMENT_LAST) {
 		own->statement_id = my->statement_last;
-		recall_statement(my, x, my->statement_last);
+		/* What it was given has passed. */
+		recall_statement(my, x, my->statement_last, (struct bytes){ 0 });
 	}
 	switch (m->kind) {
 	case MYSQL_ANSWER_ROW:
@@ -225,7 +229,9 @@ static void mysql_absorb(void *state, struct exchange *x, const struct message *
 		/* Before the answer is absorbed: a statement cut here is cut in the table too. */
 		if (m->flags & MESSAGE_TRUNCATED)
 			x->incomplete |= INCOMPLETE_TRUNCATED;
-	} else if (m->role == MESSAGE_RESPONSE_PART || m->role == MESSAGE_RESPONSE) {
+	} else if (m->role == MESSAGE_REQUEST_PART) {
+		x->values = 0; /* more than one packet, or a file: not looked at */
+	} else {
 		absorb_answer(state, x, m);
 		own->uncounted |= my->uncounted;
 		if (m->role == MESSAGE_RESPONSE)

@@ -11,6 +11,7 @@
  *   mysql_command.c    the commands of the client, and which are exchanges
  *   mysql_result.c     the answers of the server
  *   mysql_statement.c  texts of prepared statements by their id
+ *   mysql_values.c     what an execution gives its statement
  *   mysql_probe.c      recognising MySQL
  *   mysql_resync.c     going on after bytes were lost
  */
@@ -18,6 +19,7 @@
 #include "userspace/base/cursor.h"
 #include "userspace/base/map.h"
 #include "userspace/protocol/protocol.h"
+#include "userspace/protocol/values.h"
 
 #define MYSQL_HEADER 4
 #define MYSQL_LEN_FULL 0xffffffu /* such a packet is continued by the next one */
@@ -55,6 +57,7 @@
 #define MYSQL_INIT_DB 0x02
 #define MYSQL_QUERY 0x03
 #define MYSQL_CONNECT 0x0b /* the handshake response; never sent as a command */
+#define MYSQL_PING 0x0e
 #define MYSQL_CHANGE_USER 0x11
 #define MYSQL_PREPARE 0x16
 #define MYSQL_EXECUTE 0x17
@@ -147,6 +150,7 @@ struct mysql {
 	size_t statements_len; /* bytes of text in it */
 	uint64_t statements_clock;
 	uint32_t statement_last; /* id of the newest one */
+	uint32_t losses;         /* times that bytes of the client were lost */
 
 	uint8_t namespace[MYSQL_NAME_MAX];
 	uint32_t namespace_len;
@@ -160,7 +164,7 @@ enum mysql_answer {
 	MYSQL_ANSWER_OK =
 		3, /* number: affected rows, -1 unknown; text[1]: the schema is now this one */
 	MYSQL_ANSWER_ERROR = 4,    /* number: code; text[0]: message; text[1]: SQLSTATE */
-	MYSQL_ANSWER_PREPARED = 5, /* number: statement id */
+	MYSQL_ANSWER_PREPARED = 5, /* number: statement id; id: its parameters */
 };
 
 /* ---- packets --------------------------------------------------------------------------------- */
@@ -286,18 +290,31 @@ struct mysql_statement {
 	uint32_t id;
 	bool truncated;
 	uint64_t used; /* clock of its last use */
+	uint16_t parameters;
+	bool long_data;        /* a parameter came on its own, and is not looked at */
+	uint32_t losses;       /* mysql.losses at its last execution */
+	uint64_t types;        /* of the parameters, as last sent; 0: not known */
+	uint64_t values;       /* of its text; 0: not all of it is there */
 	size_t len;
 	uint8_t text[];
 };
 
 /* Remembers a copy of text by id, the least recently used ones make room. Without memory: forgets
  * id. */
-void mysql_statement_add(struct mysql *my, uint32_t id, struct bytes text, bool truncated);
+void mysql_statement_add(struct mysql *my, uint32_t id, uint16_t parameters, struct bytes text,
+			 bool truncated);
 
 /* NULL: unknown. Valid until the table changes. */
-const struct mysql_statement *mysql_statement_find(struct mysql *my, uint32_t id);
+struct mysql_statement *mysql_statement_find(struct mysql *my, uint32_t id);
 
 void mysql_statement_remove(struct mysql *my, uint32_t id);
 void mysql_statement_clear(struct mysql *my);
+
+/*
+ * What an execution of s asks for (values.h), by its payload from the id on; `bulk`: it is a
+ * BULK_EXECUTE. Remembers the types, which are sent when they change only.
+ */
+uint64_t mysql_execution_values(const struct mysql *my, struct mysql_statement *s,
+				struct bytes payload, bool bulk);
 
 #endif

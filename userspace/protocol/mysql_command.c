@@ -15,7 +15,8 @@
 
 #define MANY UINT32_MAX
 #define ALL UINT32_MAX
-#define LOGIN_HEAD 36 /* a handshake response is known by this much */
+#define EXECUTION_MAX (16 * 1024) /* values of a longer one are not waited for */
+#define LOGIN_HEAD 36             /* a handshake response is known by this much */
 
 static const struct mysql_command commands[] = {
 	{ "QUIT", MYSQL_QUIT, MYSQL_EXPECT_NOTHING, 1, 1, 1 },
@@ -30,21 +31,21 @@ static const struct mysql_command commands[] = {
 	{ "PROCESS_INFO", 0x0a, MYSQL_EXPECT_RESULT, 1, 1, 1 },
 	{ "PROCESS_KILL", 0x0c, MYSQL_EXPECT_OK, 5, 5, 1 },
 	{ "DEBUG", 0x0d, MYSQL_EXPECT_OK, 1, 1, 1 },
-	{ "PING", 0x0e, MYSQL_EXPECT_OK, 1, 1, 1 },
+	{ "PING", MYSQL_PING, MYSQL_EXPECT_OK, 1, 1, 1 },
 	{ "CHANGE_USER", MYSQL_CHANGE_USER, MYSQL_EXPECT_LOGIN, 3, 65536, ALL },
 	{ "BINLOG_DUMP", 0x12, MYSQL_EXPECT_FOREIGN, 11, 4096, 1 },
 	{ "TABLE_DUMP", 0x13, MYSQL_EXPECT_FOREIGN, 3, 4096, 1 },
 	{ "REGISTER_SLAVE", 0x15, MYSQL_EXPECT_OK, 18, 1024, 1 },
 	{ "PREPARE", MYSQL_PREPARE, MYSQL_EXPECT_PREPARED, 1, MANY, ALL },
-	{ "EXECUTE", MYSQL_EXECUTE, MYSQL_EXPECT_RESULT, 10, MANY, 10 },
-	{ "SEND_LONG_DATA", MYSQL_LONG_DATA, MYSQL_EXPECT_NOTHING, 7, MANY, 1 },
+	{ "EXECUTE", MYSQL_EXECUTE, MYSQL_EXPECT_RESULT, 10, MANY, EXECUTION_MAX },
+	{ "SEND_LONG_DATA", MYSQL_LONG_DATA, MYSQL_EXPECT_NOTHING, 7, MANY, 5 },
 	{ "CLOSE", MYSQL_CLOSE, MYSQL_EXPECT_NOTHING, 5, 5, 5 },
 	{ "STMT_RESET", MYSQL_STMT_RESET, MYSQL_EXPECT_OK, 5, 5, 1 },
 	{ "SET_OPTION", 0x1b, MYSQL_EXPECT_OK, 3, 3, 1 },
 	{ "FETCH", MYSQL_FETCH, MYSQL_EXPECT_ROWS, 9, 9, 5 },
 	{ "BINLOG_DUMP_GTID", 0x1e, MYSQL_EXPECT_FOREIGN, 19, MANY, 1 },
 	{ "RESET_CONNECTION", MYSQL_RESET_CONNECTION, MYSQL_EXPECT_OK, 1, 1, 1 },
-	{ "BULK_EXECUTE", MYSQL_BULK_EXECUTE, MYSQL_EXPECT_RESULT, 7, MANY, 7 },
+	{ "BULK_EXECUTE", MYSQL_BULK_EXECUTE, MYSQL_EXPECT_RESULT, 7, MANY, EXECUTION_MAX },
 	/* No packet is within these bounds: it stands for the handshake response, see
 	   mysql_login.c. */
 	{ "CONNECT", MYSQL_CONNECT, MYSQL_EXPECT_LOGIN, MANY, 0, 0 },
@@ -169,8 +170,20 @@ static struct bytes change_user_schema(struct bytes body)
 	return c.failed ? (struct bytes){ 0 } : schema;
 }
 
+/* A parameter that comes on its own: nobody looks at it. */
+static void note_long_data(struct mysql *my, struct cursor c)
+{
+	struct mysql_statement *s = mysql_statement_find(my, cursor_le32(&c));
+
+	if (c.failed) /* cut before the id is whole */
+		my->losses++;
+	else if (s)
+		s->long_data = true;
+}
+
 static void read_arguments(struct mysql *my, const struct mysql_packet *p, struct message *out)
 {
+	bool whole = p->whole && p->len < MYSQL_LEN_FULL;
 	struct bytes body = bytes_from(p->body, 1);
 	struct cursor c = cursor_of(body);
 
@@ -185,6 +198,9 @@ static void read_arguments(struct mysql *my, const struct mysql_packet *p, struc
 	case MYSQL_CHANGE_USER:
 		out->text[0] = change_user_schema(body);
 		return; /* what follows the schema is of no interest */
+	case MYSQL_LONG_DATA:
+		note_long_data(my, c);
+		return;
 	case MYSQL_CLOSE:
 		mysql_statement_remove(my, cursor_le32(&c));
 		return;
@@ -194,11 +210,18 @@ static void read_arguments(struct mysql *my, const struct mysql_packet *p, struc
 		/* Cut before the id is whole: an id that no server gives. */
 		out->number = cursor_le32(&c);
 		out->number = c.failed ? -1 : out->number;
+		if (whole)
+			out->text[1] = body;
+		return;
+	case MYSQL_PING:
+		out->values = whole ? values_of("mysql", p->body) : 0;
 		return;
 	default:
 		return;
 	}
-	if (!p->whole || p->len == MYSQL_LEN_FULL)
+	if (whole) /* the command, and all that came with it */
+		out->values = values_of("mysql", p->body);
+	else
 		out->flags |= MESSAGE_TRUNCATED;
 }
 

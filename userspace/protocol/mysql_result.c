@@ -274,6 +274,7 @@ static struct decode decode_prepared(struct mysql *my, const struct input *in,
 	out->number = cursor_le32(&c);
 	my->second = cursor_le16(&c);
 	my->left = cursor_le16(&c);
+	out->id = my->left;
 	if (c.failed || p->len < MYSQL_PREPARED_LEN)
 		return LOST;
 	cursor_bytes(&c, 3);

@@ -18,6 +18,7 @@ void mysql_lose(struct mysql *my, enum flow flow)
 {
 	my->flow[flow].lost = true;
 	my->flow[flow].continues = false;
+	my->losses += flow == TO_SERVER;
 	if (flow != TO_CLIENT)
 		return;
 	my->held = my->stale = 0;

@@ -37,7 +37,8 @@ static void remove_oldest(struct mysql *my)
 		mysql_statement_remove(my, oldest->id);
 }
 
-void mysql_statement_add(struct mysql *my, uint32_t id, struct bytes text, bool truncated)
+void mysql_statement_add(struct mysql *my, uint32_t id, uint16_t parameters, struct bytes text,
+			 bool truncated)
 {
 	size_t len = text.len < STATEMENT_TEXT_MAX ? text.len : STATEMENT_TEXT_MAX;
 	struct mysql_statement *s;
@@ -52,7 +53,10 @@ void mysql_statement_add(struct mysql *my, uint32_t id, struct bytes text, bool 
 	if (!s)
 		return;
 	s->id = id;
+	s->parameters = parameters;
+	s->losses = my->losses;
 	s->truncated = truncated || len < text.len;
+	s->values = s->truncated ? 0 : values_of("statement", text);
 	s->used = ++my->statements_clock;
 	s->len = len;
 	if (len)
@@ -64,7 +68,7 @@ void mysql_statement_add(struct mysql *my, uint32_t id, struct bytes text, bool 
 	my->statements_len += len;
 }
 
-const struct mysql_statement *mysql_statement_find(struct mysql *my, uint32_t id)
+struct mysql_statement *mysql_statement_find(struct mysql *my, uint32_t id)
 {
 	struct mysql_statement *s = my->statements.count ? map_find(&my->statements, &id) : NULL;
 

@@ -10,11 +10,13 @@
 #include "userspace/protocol/postgres.h"
 #include "userspace/protocol/postgres_probe.h"
 #include "userspace/protocol/postgres_shape.h"
+#include "userspace/protocol/values.h"
 
 /* A start message is short; a message's names, however long, are told apart by their first 63
  * bytes. */
 #define STARTUP_MAX 10000
 #define NAMES_MAX 1024
+#define PARAMETERS_MAX (16 * 1024) /* of a Bind: longer ones are not waited for, and not known */
 #define TLS_HANDSHAKE 0x16
 
 static struct bytes remaining(const struct cursor *c)
@@ -91,6 +93,8 @@ static void query(struct postgres_state *s, struct bytes content, struct message
 	out->text[TEXT_SQL] = text(&c, &cut);
 	if (cut)
 		out->flags |= MESSAGE_TRUNCATED;
+	else
+		out->values = values_of("query", out->text[TEXT_SQL]);
 	out->role = pending_ask(&s->pending, PENDING_QUERY);
 	/* The server forgets both, too. */
 	postgres_statement_close(&s->statements, bytes_of_string(""));
@@ -137,6 +141,22 @@ static void parse(struct postgres_state *s, struct bytes content, struct message
 	join(s, PENDING_PARSE, postgres_statement_parse(&s->statements, name, sql, sql_cut), out);
 }
 
+/* What a Bind gives its statement: formats and parameters; not in which formats results shall come.
+ */
+static uint64_t bound_values(struct bytes content)
+{
+	struct cursor c = cursor_of(content);
+
+	cursor_bytes(&c, 2 * (size_t)cursor_be16(&c));
+	for (uint16_t left = cursor_be16(&c); left && !c.failed; left--) {
+		uint32_t len = cursor_be32(&c);
+
+		if (len != UINT32_MAX) /* NULL */
+			cursor_bytes(&c, len);
+	}
+	return c.failed ? 0 : values_of("bind", bytes_part(content, 0, c.at));
+}
+
 static void bind(struct postgres_state *s, struct bytes content, struct message *out)
 {
 	struct cursor c = cursor_of(content);
@@ -145,7 +165,8 @@ static void bind(struct postgres_state *s, struct bytes content, struct message 
 	uint16_t parameters;
 
 	if (!c.failed) {
-		statement = postgres_portal_bind(&s->statements, portal, name);
+		statement = postgres_portal_bind(&s->statements, portal, name,
+						 bound_values(remaining(&c)));
 		cursor_bytes(&c, 2 * (size_t)cursor_be16(&c));
 		parameters = cursor_be16(&c);
 		if (statement && !c.failed)
@@ -178,6 +199,8 @@ static void execute(struct postgres_state *s, struct bytes content, struct messa
 	struct cursor c = cursor_of(content);
 	struct bytes portal = cursor_string(&c);
 
+	if (!c.failed)
+		out->values = postgres_portal_values(&s->statements, portal);
 	join(s, PENDING_EXECUTE, c.failed ? NULL : postgres_portal_find(&s->statements, portal),
 	     out);
 }
@@ -203,6 +226,7 @@ static uint32_t wanted(uint8_t type)
 	case 'P':
 		return POSTGRES_SQL_MAX;
 	case 'B':
+		return PARAMETERS_MAX;
 	case 'D':
 	case 'E':
 	case 'C':

@@ -82,6 +82,15 @@ static void take_error(struct exchange *x, const struct message *m)
 		(uint32_t)buf_add_some(&x->text, bytes_part(m->text[TEXT_MESSAGE], 0, MESSAGE_MAX));
 }
 
+/* An extended query's values are those of its Execute. What is copied in is not looked at. */
+static void take_values(const struct postgres_state *s, struct exchange *x, const struct message *m)
+{
+	if (m->role == MESSAGE_REQUEST || m->kind == POSTGRES_EXECUTE)
+		x->values = m->values;
+	if (s->pending.copying)
+		x->values = 0;
+}
+
 void postgres_absorb(void *state, struct exchange *x, const struct message *m)
 {
 	struct postgres_exchange *own = x->own;
@@ -100,6 +109,7 @@ void postgres_absorb(void *state, struct exchange *x, const struct message *m)
 		take_tag(own, m);
 	else if (m->kind == POSTGRES_ERROR)
 		take_error(x, m);
+	take_values(state, x, m);
 	if (m->number & POSTGRES_DOUBTFUL)
 		x->incomplete |= INCOMPLETE_GAP;
 	if (m->flags & MESSAGE_ABORTED)

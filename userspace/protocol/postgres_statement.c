@@ -9,6 +9,7 @@
 
 #include "userspace/base/map.h"
 #include "userspace/base/memory.h"
+#include "userspace/protocol/values.h"
 
 /* Drivers cache 100 (asyncpg, psycopg) to 256 (JDBC) statements a connection, and open few portals.
  */
@@ -20,7 +21,8 @@
 
 struct postgres_name {
 	uint32_t hash;
-	uint32_t used; /* the clock when it was last */
+	uint32_t used;   /* the clock when it was last */
+	uint64_t values; /* of a portal: its parameters */
 	struct postgres_statement *statement;
 	uint8_t len;
 	uint8_t text[POSTGRES_NAME_MAX];
@@ -136,6 +138,7 @@ static bool table_set(struct postgres_statements *s, struct postgres_table *t, u
 			memcpy(item->text, name.data, name.len);
 	}
 	item->statement = statement;
+	item->values = 0;
 	item->used = ++s->clock;
 	return true;
 }
@@ -163,6 +166,7 @@ struct postgres_statement *postgres_statement_parse(struct postgres_statements *
 		return NULL;
 	statement->known = true;
 	statement->cut = buf_add_some(&statement->sql, sql) < sql.len || cut;
+	statement->values = statement->cut ? 0 : values_of("statement", sql);
 	s->sql_bytes += statement->sql.len;
 	/* The one just made was used last, so it stays. */
 	while (s->sql_bytes > SQL_BYTES_MAX && s->statements.count > 1)
@@ -183,7 +187,7 @@ struct postgres_statement *postgres_statement_find(struct postgres_statements *s
 }
 
 struct postgres_statement *postgres_portal_bind(struct postgres_statements *s, struct bytes portal,
-						struct bytes name)
+						struct bytes name, uint64_t values)
 {
 	struct postgres_statement *statement = postgres_statement_find(s, name);
 
@@ -193,7 +197,24 @@ struct postgres_statement *postgres_portal_bind(struct postgres_statements *s, s
 		return NULL;
 	}
 	statement->references++;
-	return table_set(s, &s->portals, PORTALS_MAX, portal, statement) ? statement : NULL;
+	if (!table_set(s, &s->portals, PORTALS_MAX, portal, statement))
+		return NULL;
+	table_find(&s->portals, portal)->values = values;
+	return statement;
+}
+
+uint64_t postgres_portal_values(struct postgres_statements *s, struct bytes portal)
+{
+	struct postgres_name *item = table_find(&s->portals, clamp(portal));
+	struct values v;
+
+	if (!item)
+		return 0;
+	values_begin(&v, "execute");
+	values_add_known(&v, item->statement->values);
+	values_add_known(&v, item->values);
+	item->values = 0;
+	return values_end(&v);
 }
 
 void postgres_statement_bound(struct postgres_statements *s, struct postgres_statement *statement,
@@ -204,6 +225,7 @@ void postgres_statement_bound(struct postgres_statements *s, struct postgres_sta
 			s->sql_bytes -= statement->sql.len;
 			buf_reset(&statement->sql);
 			statement->known = statement->cut = false;
+			statement->values = 0;
 		}
 		statement->doubtful = false;
 	}
@@ -257,9 +279,12 @@ void postgres_statements_doubt(struct postgres_statements *s, struct bytes prefi
 	for (uint32_t i = 0; i < s->statements.count; i++) {
 		struct postgres_name *item = &s->statements.items[i];
 
-		if (bytes_equal(bytes_part(bytes_of(item->text, item->len), 0, prefix.len),
-				clamp(prefix)))
-			item->statement->doubtful = true;
+		if (!bytes_equal(bytes_part(bytes_of(item->text, item->len), 0, prefix.len),
+				 clamp(prefix)))
+			continue;
+		item->statement->doubtful = true;
+		/* Even if it proves to be the same for all we can tell. */
+		item->statement->values = 0;
 	}
 }
 

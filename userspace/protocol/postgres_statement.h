@@ -25,6 +25,7 @@ struct postgres_statement {
 	bool doubtful;   /* bytes were lost since: the name may mean something else now */
 	bool bound;      /* parameters is how many it takes */
 	uint16_t parameters;
+	uint64_t values; /* of its text, see values.h; 0: not known for sure */
 	uint8_t name_len;
 	uint8_t name[POSTGRES_NAME_MAX];
 	struct buf sql;
@@ -63,9 +64,9 @@ struct postgres_statement *postgres_statement_parse(struct postgres_statements *
 struct postgres_statement *postgres_statement_find(struct postgres_statements *s,
 						   struct bytes name);
 
-/* Bind: portal now runs the statement called name. */
+/* Bind: portal now runs the statement called name, with these values (values.h; 0: not known). */
 struct postgres_statement *postgres_portal_bind(struct postgres_statements *s, struct bytes portal,
-						struct bytes name);
+						struct bytes name, uint64_t values);
 
 /*
  * It was bound to that many parameters. A doubtful statement that takes as many as before is the
@@ -76,6 +77,12 @@ void postgres_statement_bound(struct postgres_statements *s, struct postgres_sta
 
 /* What portal runs; unknown like a statement's when it was not seen to be bound. */
 struct postgres_statement *postgres_portal_find(struct postgres_statements *s, struct bytes portal);
+
+/*
+ * Execute: the statement and the values that portal runs, 0 when any is not known. Once for each
+ * Bind: what a portal gives when it is executed again is the rest of its rows.
+ */
+uint64_t postgres_portal_values(struct postgres_statements *s, struct bytes portal);
 
 void postgres_statement_close(struct postgres_statements *s, struct bytes name);
 void postgres_portal_close(struct postgres_statements *s, struct bytes portal);

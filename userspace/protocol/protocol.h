@@ -87,6 +87,7 @@ struct message {
 	uint64_t id;
 	uint32_t kind;
 	int64_t number;
+	uint64_t values; /* of a request: see exchange.values */
 	struct bytes text[MESSAGE_TEXTS];
 };
 
@@ -124,6 +125,12 @@ struct exchange {
 	struct mark request_first, request_last;   /* of the first and the last byte */
 	struct mark response_first, response_last;
 	uint64_t request_bytes, response_bytes;	   /* whole messages as on the wire */
+	/*
+	 * The request with all its values, as one number (values.h). absorb() sets it where it is sure of every
+	 * byte that matters, and takes it back (0: not known) where more of the request follows unseen. Read it
+	 * through exchange_values().
+	 */
+	uint64_t values;
 	uint32_t request_seq; /* TCP sequence number of the request's first byte; 0 if unknown */
 	uint32_t incomplete;  /* INCOMPLETE_* */
 	bool responding;      /* a first answer byte came */
@@ -134,6 +141,18 @@ struct exchange {
 	void *user;	      /* the observer's */
 	struct exchange *next;
 };
+
+/*
+ * What x asked for, or 0: bytes of it, or which statement it names, are not known for sure; or it has no answer,
+ * which could have asked for more (a file, rows to copy).
+ */
+static inline uint64_t exchange_values(const struct exchange *x)
+{
+	uint32_t doubt = INCOMPLETE_TRUNCATED | INCOMPLETE_GAP | INCOMPLETE_TEXT_UNKNOWN |
+			 INCOMPLETE_UNANSWERED;
+
+	return x->incomplete & doubt ? 0 : x->values;
+}
 
 enum outcome {
 	OUTCOME_UNSET = 0,

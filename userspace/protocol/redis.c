@@ -81,6 +81,7 @@ static void absorb_request(struct redis_state *s, struct exchange *x, const stru
 	own->text_len = (uint32_t)x->text.len - own->error_len;
 	own->number = m->number;
 	own->whole = m->id & REDIS_WHOLE;
+	x->values = m->values;
 }
 
 static void select_db(struct redis_state *s, int64_t db)

@@ -5,6 +5,7 @@
 /* What the redis_*.c files share; everybody else knows only `redis_protocol`. */
 
 #include "userspace/protocol/protocol.h"
+#include "userspace/protocol/values.h"
 
 #define REDIS_NAME_MAX 32  /* of a command or subcommand */
 #define REDIS_KEY_MAX 128  /* of a key in a text; longer ones are cut and end in ... */
@@ -55,6 +56,7 @@ struct redis_request {
 	uint64_t keys_from, keys_end; /* of numbered keys and streams */
 	int64_t number;  /* what SELECT, HELLO or the number of channels said; -1: unknown */
 	size_t text_len; /* so far, over all messages */
+	struct values values;
 };
 
 /* What a request's argument is good for. */

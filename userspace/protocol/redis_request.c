@@ -12,7 +12,8 @@
 #include "userspace/protocol/redis.h"
 
 #define INLINE_MAX 1024
-#define READ_MAX 32 /* bytes of an argument that is looked at but not shown */
+#define READ_MAX 32           /* bytes of an argument that is looked at but not shown */
+#define VALUE_MAX (16 * 1024) /* longer ones are not waited for, and not known */
 
 /* A bulk string, perhaps not all there. */
 struct bulk {
@@ -139,6 +140,9 @@ static bool add_argument(struct redis_state *s, struct bytes value, uint64_t len
 	}
 	if (use == REDIS_READ && value.len == len)
 		redis_argument_read(r, value);
+	values_add(&r->values, value);
+	if (value.len < len)
+		values_lose(&r->values);
 	r->index++;
 	return seen;
 }
@@ -189,6 +193,11 @@ static void begin(struct redis_state *s, const struct bytes *words, size_t have,
 			s->text[i] = (uint8_t)(s->text[i] - 32);
 	out->text[0] = bytes_of(s->text, s->text_len);
 	out->role = MESSAGE_REQUEST;
+	values_begin(&r->values, "redis");
+	values_add(&r->values, out->text[0]);
+	/* No use in knowing, and not of credentials either. */
+	if (r->command && (r->command->kind == REDIS_AUTH || r->command->kind == REDIS_HELLO))
+		values_lose(&r->values);
 }
 
 /* How many of a command's first words must be there before it is known what it is. */
@@ -259,6 +268,8 @@ static bool read_arguments(struct redis_state *s, const struct input *in, size_t
 		struct bulk b;
 		int got = bulk(in->bytes, *at, &b);
 
+		if (got > 0 && b.len <= VALUE_MAX)
+			want = b.len;
 		if (got < 0)
 			return false;
 		if (got == 0 || (b.value.len < b.len && b.value.len < want && !in->cut))
@@ -292,6 +303,7 @@ static struct decode finish(struct redis_state *s, const struct input *in, size_
 	out->id = whole ? REDIS_WHOLE : 0;
 	out->kind = r->command ? r->command->kind : REDIS_PLAIN;
 	out->number = r->number;
+	out->values = whole ? values_end(&r->values) : 0;
 	out->text[1] = bytes_from(bytes_of(s->text, s->text_len), begun_at);
 	return (struct decode){ DECODE_OK, used, skip };
 }

@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <sys/socket.h>
 
+#include "userspace/protocol/values.h"
 #include "userspace/span/rules.h"
 
 static const uint8_t v4_mapped[12] = { [10] = 0xff, [11] = 0xff };
@@ -74,16 +75,19 @@ static void add_address(struct attributes *a, const char *address_key, const cha
 		attributes_int(a, port_key, address.port);
 }
 
+/* The server's end. From a capture local is the connecting side. */
+static const struct event_address *served_end(const struct span *s, const struct socket_info *info)
+{
+	return s->kind == SPAN_SERVER && !info->from_file ? &info->local : &info->remote;
+}
+
 static void add_network(struct span *s, const struct socket_info *info)
 {
 	bool server = s->kind == SPAN_SERVER;
-	const struct event_address *peer = &info->remote,
-				   *served = server ? &info->local : &info->remote;
+	const struct event_address *peer = &info->remote, *served = served_end(s, info);
 
-	if (info->from_file) { /* local is the connecting side there */
+	if (info->from_file)
 		peer = server ? &info->local : &info->remote;
-		served = &info->remote;
-	}
 	add_address(&s->attributes, "network.peer.address", "network.peer.port", info, peer);
 	if (info->local.family == AF_UNIX)
 		attributes_text(&s->attributes, "network.transport", "unix");
@@ -94,6 +98,40 @@ static void add_network(struct span *s, const struct socket_info *info)
 	if (server && s->protocol->id == PROTOCOL_HTTP1 &&
 	    !attributes_find(&s->attributes, "client.address"))
 		add_address(&s->attributes, "client.address", NULL, info, peer);
+}
+
+static bool is_loopback(const struct event_address *a)
+{
+	static const uint8_t v6[16] = { [15] = 1 };
+
+	return a->family == AF_INET ? a->address[0] == 127 : !memcmp(a->address, v6, sizeof(v6));
+}
+
+/*
+ * What was asked, and whom: the same words to another server, or of another database, are another
+ * call. A database that is not known (chosen before we came) counts as one. Only for equality, see
+ * values.h.
+ */
+static uint64_t call_hash(const struct span *s, const struct socket_info *info, uint64_t values)
+{
+	struct event_address end = normal_address(served_end(s, info));
+	struct values v;
+
+	if (!values)
+		return 0;
+	values_begin(&v, s->protocol->name);
+	values_add_known(&v, values);
+	values_add(&v, attributes_get(&s->attributes, "db.namespace"));
+	if (end.family == AF_UNIX && info->path[0])
+		values_add(&v, bytes_of_string(info->path));
+	else if (end.family && end.family != AF_UNIX)
+		values_add(&v, bytes_of(&end, sizeof(end)));
+	else
+		values_add_known(&v, info->id);
+	/* Every container has a 127.0.0.1 of its own. */
+	if (end.family != AF_UNIX && is_loopback(&end))
+		values_add_number(&v, info->netns);
+	return values_end(&v);
 }
 
 void fill_span(struct node *n, const struct socket_info *info, const struct connection *c,
@@ -119,6 +157,9 @@ void fill_span(struct node *n, const struct socket_info *info, const struct conn
 	if (x->request_first.late || x->response_last.late)
 		s->incomplete |= INCOMPLETE_LATE;
 	connection_describe(c, x, &d);
+	/* Numbers of inodes are not given again before 2^32 others were. */
+	s->connection = info->id;
+	s->call_hash = call_hash(s, info, exchange_values(x));
 	add_network(s, info);
 	span_finish(s, &d, rules);
 }
