@@ -3,7 +3,7 @@
 # nginx's 2,000 requests a second for as long as issue 3 says, E2E_SECONDS bounds one file.
 
 E2E_TALLY := $(O)/tests/e2e.tally
-E2E_ALL := $(sort $(wildcard tests/e2e/test_*.py)) tests/e2e/demo.sh tests/e2e/bench.sh
+E2E_ALL := $(sort $(wildcard tests/e2e/test_*.py)) tests/e2e/demo.sh tests/e2e/story.sh tests/e2e/bench.sh
 E2E_TESTS = $(if $(T),$(foreach name,$(T),$(wildcard tests/e2e/test_$(name).py tests/e2e/$(name).sh)),$(E2E_ALL))
 E2E_SECONDS ?= 600
 

@@ -9,7 +9,7 @@ from models import Base, engine
 PRODUCTS = int(os.environ.get("SHOP_PRODUCTS", "2000"))
 ORDERS = 200
 LINES = 37
-SALES = 40000
+SALES = int(os.environ.get("SHOP_SALES", "40000"))
 
 STATEMENTS = [
     "INSERT INTO products (id, name) SELECT n, 'Product ' || n FROM generate_series(1, :products) n",

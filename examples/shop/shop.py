@@ -11,8 +11,8 @@ loopback interface, so that any number of shops can run at once. COMMAND finds t
 SHOP_URL, SHOP_WEB_PID, SHOP_PRICING_PID, SHOP_PRICING_URL, SHOP_REDIS_PORT, SHOP_REDIS_PID,
 SHOP_POSTGRES_PORT, SHOP_POSTGRES_PID, SHOP_DIRECTORY (logs, and the socket of PostgreSQL). Its exit status
 is the exit status. Without a command the shop prints these settings and runs until it is interrupted.
-Settings: SHOP_WORKERS, SHOP_THREADS (of the web service), SHOP_PRODUCTS, and SHOP_POSTGRES_OPTIONS
-(`name=value ...`). Every server also dies with this process, however that ends.
+Settings: SHOP_WORKERS, SHOP_THREADS (of the web service), SHOP_PRODUCTS, SHOP_SALES, and
+SHOP_POSTGRES_OPTIONS (`name=value ...`). Every server also dies with this process, however that ends.
 """
 import argparse
 import contextlib
@@ -210,7 +210,7 @@ class Shop:
             "REDIS_URL": self.redis_url,
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONPATH": f"{os.path.join(self.directory, 'code')}:{HERE}",
-            "SHOP_PRODUCTS": os.environ.get("SHOP_PRODUCTS", "2000"),
+            **{name: os.environ[name] for name in ("SHOP_PRODUCTS", "SHOP_SALES") if name in os.environ},
         }
 
     def seed(self):
