@@ -13,6 +13,7 @@
 #include "userspace/base/memory.h"
 #include "userspace/report/compare_match.h"
 #include "userspace/report/compare_numbers.h"
+#include "userspace/report/compare_verdict.h"
 
 #define NOTE_MAX 512
 
@@ -136,11 +137,6 @@ static bool add_queries(struct comparison *c)
 
 /* ---- order ---------------------------------------------------------------------------------- */
 
-static bool shown(enum verdict v)
-{
-	return v == VERDICT_FASTER || v == VERDICT_SLOWER;
-}
-
 /* How much time the change is over all requests there were before. */
 static double weight(const struct change *mean, uint64_t count)
 {
@@ -157,8 +153,8 @@ static int by_weight(bool shown_a, bool shown_b, double a, double b)
 static int by_endpoint_weight(const void *a, const void *b)
 {
 	const struct endpoint_change *x = a, *y = b;
-	int order = by_weight(shown(x->verdict) || shown(x->p95.verdict),
-			      shown(y->verdict) || shown(y->p95.verdict),
+	int order = by_weight(verdict_shown(x->verdict) || verdict_shown(x->p95.verdict),
+			      verdict_shown(y->verdict) || verdict_shown(y->p95.verdict),
 			      weight(&x->mean, x->before->latency.count),
 			      weight(&y->mean, y->before->latency.count));
 
@@ -168,8 +164,8 @@ static int by_endpoint_weight(const void *a, const void *b)
 static int by_query_weight(const void *a, const void *b)
 {
 	const struct query_change *x = a, *y = b;
-	int order = by_weight(shown(x->verdict) || shown(x->p95.verdict),
-			      shown(y->verdict) || shown(y->p95.verdict),
+	int order = by_weight(verdict_shown(x->verdict) || verdict_shown(x->p95.verdict),
+			      verdict_shown(y->verdict) || verdict_shown(y->p95.verdict),
 			      weight(&x->mean, x->before->latency.count),
 			      weight(&y->mean, y->before->latency.count));
 
@@ -218,7 +214,7 @@ struct comparison *comparison_new(const struct analysis *before, const struct an
 		return NULL;
 	c->before = before;
 	c->after = after;
-	if (!add_endpoints(c) || !add_queries(c) || !compare_numbers(c)) {
+	if (!add_endpoints(c) || !add_queries(c) || !compare_numbers(c) || !compare_verdicts(c)) {
 		comparison_free(c);
 		return NULL;
 	}

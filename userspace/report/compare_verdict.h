@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SPANTAP_REPORT_COMPARE_VERDICT_H
+#define SPANTAP_REPORT_COMPARE_VERDICT_H
+
+#include "userspace/report/compare.h"
+
+/* From numbers to verdicts: the correction, and what matters. False: no memory. */
+bool compare_verdicts(struct comparison *c);
+
+/* Faster or slower. */
+bool verdict_shown(enum verdict v);
+
+#endif
