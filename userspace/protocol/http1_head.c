@@ -130,7 +130,6 @@ static struct bytes *wanted(struct http1_head *h, struct bytes name)
 	} fields[] = {
 		{ "host", offsetof(struct http1_head, host) },
 		{ "user-agent", offsetof(struct http1_head, user_agent) },
-		{ "traceparent", offsetof(struct http1_head, traceparent) },
 		{ "forwarded", offsetof(struct http1_head, forwarded) },
 		{ "x-forwarded-for", offsetof(struct http1_head, forwarded_for) },
 		{ "x-forwarded-host", offsetof(struct http1_head, forwarded_host) },
@@ -165,7 +164,8 @@ enum http1_start_status http1_head_read(enum flow flow, struct bytes block, bool
 			read_length(&framing, value);
 		} else if (bytes_is_nocase(name, "transfer-encoding")) {
 			read_coding(&framing, value);
-		} else if (flow == TO_SERVER) {
+		} else if (flow == TO_SERVER &&
+			   !propagation_field(&out->propagation, name, value)) {
 			field = wanted(out, name);
 			if (field && !field->len)
 				*field = value;

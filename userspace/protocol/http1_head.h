@@ -26,8 +26,9 @@ struct http1_head {
 	enum http1_framing framing;
 	uint64_t length; /* FRAMING_LENGTH */
 	/* First line of each, empty when missing; the values are raw and may hold line folds. */
-	struct bytes host, user_agent, traceparent;
+	struct bytes host, user_agent;
 	struct bytes forwarded, forwarded_for, forwarded_host, forwarded_proto;
+	struct propagation_fields propagation;
 };
 
 /* How far the end of a block was looked for; zero at a block's first byte. */

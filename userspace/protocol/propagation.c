@@ -1,54 +1,53 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* See propagation.h. W3C Trace Context Level 1, section 3.2.2 (version, trace-id, parent-id, flags). */
+/* See propagation.h: which headers carry a context, and which of several counts. */
 #include "userspace/protocol/propagation.h"
 
-#define TRACEPARENT_LEN 55
+#include "userspace/base/map.h"
 
-static int hex_digit(uint8_t c)
+#define REQUEST_ID_MIN 8 /* shorter ones are counters, equal by accident */
+#define REQUEST_ID_MAX 200
+
+static const struct field {
+	const char *name;
+	size_t len;
+} fields[PROPAGATION_FIELD_COUNT] = {
+#define PROPAGATION_NAME(name, header) [PROPAGATION_##name] = { header, sizeof(header) - 1 },
+	PROPAGATION_FIELDS(PROPAGATION_NAME)
+#undef PROPAGATION_NAME
+};
+
+bool propagation_field(struct propagation_fields *f, struct bytes name, struct bytes value)
 {
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return -1;
-}
-
-/* Lower-case hex into out; false on any other character. *any: at least one byte is not zero. */
-static bool hex(struct bytes in, uint8_t *out, bool *any)
-{
-	*any = false;
-	for (size_t i = 0; i + 1 < in.len; i += 2) {
-		int high = hex_digit(in.data[i]), low = hex_digit(in.data[i + 1]);
-
-		if (high < 0 || low < 0)
-			return false;
-		out[i / 2] = (uint8_t)(high << 4 | low);
-		*any |= out[i / 2] != 0;
+	for (size_t i = 0; i < PROPAGATION_FIELD_COUNT; i++) {
+		if (name.len != fields[i].len || !bytes_is_nocase(name, fields[i].name))
+			continue;
+		if (!f->values[i].len)
+			f->values[i] = bytes_trim(value);
+		return true;
 	}
-	return true;
+	return false;
 }
 
-bool propagation_traceparent(struct propagation *out, struct bytes value)
+static void read_context(struct propagation *out, const struct bytes *v)
 {
-	struct propagation p = { 0 };
-	uint8_t version;
-	bool any;
+	if (propagation_traceparent(out, v[PROPAGATION_traceparent]) ||
+	    propagation_b3(out, v[PROPAGATION_b3]) ||
+	    propagation_b3_multi(out, v[PROPAGATION_b3_trace], v[PROPAGATION_b3_span],
+				 v[PROPAGATION_b3_sampled], v[PROPAGATION_b3_flags]) ||
+	    propagation_datadog(out, v[PROPAGATION_datadog_trace], v[PROPAGATION_datadog_parent],
+				v[PROPAGATION_datadog_priority], v[PROPAGATION_datadog_tags]) ||
+	    propagation_xray(out, v[PROPAGATION_xray]) ||
+	    propagation_jaeger(out, v[PROPAGATION_jaeger]))
+		return;
+	propagation_skywalking(out, v[PROPAGATION_skywalking]);
+}
 
-	value = bytes_trim(value);
-	if (value.len < TRACEPARENT_LEN || value.data[2] != '-' || value.data[35] != '-' || value.data[52] != '-')
-		return false;
-	if (!hex(bytes_part(value, 0, 2), &version, &any) || version == 0xff)
-		return false;
-	if (version == 0 ? value.len != TRACEPARENT_LEN :
-			   value.len > TRACEPARENT_LEN && value.data[TRACEPARENT_LEN] != '-')
-		return false;
-	if (!hex(bytes_part(value, 3, 32), p.trace_id, &any) || !any)
-		return false;
-	if (!hex(bytes_part(value, 36, 16), p.span_id, &any) || !any)
-		return false;
-	if (!hex(bytes_part(value, 53, 2), &p.flags, &any))
-		return false;
-	p.present = true;
-	*out = p;
-	return true;
+void propagation_read(struct propagation *out, const struct propagation_fields *f)
+{
+	struct bytes id = f->values[PROPAGATION_request_id];
+
+	*out = (struct propagation){ 0 };
+	read_context(out, f->values);
+	if (id.len >= REQUEST_ID_MIN && id.len <= REQUEST_ID_MAX)
+		out->request_id = map_hash(id.data, id.len, 0);
 }

@@ -17,6 +17,7 @@ struct node;
 
 /* X(name): the layers that choose a client call's parent, the surest first. */
 #define LAYERS(X) \
+	X(exact)  \
 	X(unit)   \
 	X(exclusive)
 

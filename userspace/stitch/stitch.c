@@ -321,7 +321,7 @@ static void end_request(struct stitch *s, struct node *n)
 	find_call(s, n);
 	unkey(s, n);
 	if (!n->joined)
-		n->span->rule = n->propagation.present ? PARENT_HEADER : PARENT_ROOT;
+		n->span->rule = trace_remote_parent(n) ? PARENT_HEADER : PARENT_ROOT;
 	n->span->sure = 1.0;
 	look_at_root(s, top(n));
 }
@@ -342,10 +342,14 @@ static void end_call(struct stitch *s, struct node *n)
 		parent = NULL;
 	}
 	n->span->rule = PARENT_NONE;
-	if (parent)
+	if (parent) {
 		link_attach(parent, n, rule, sure);
-	else
+	} else if (trace_remote_parent(n)) { /* an instrumentation's span for this very call */
+		n->span->rule = PARENT_HEADER;
+		n->span->sure = 1.0;
+	} else {
 		s->counters.late_children += n->late;
+	}
 	for (int i = 0; i < LAYER_COUNT; i++)
 		withdraw(s, n, i);
 	look_at_root(s, top(n));

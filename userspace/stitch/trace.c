@@ -112,6 +112,13 @@ void trace_own_time(struct node *request)
 
 /* ---- collecting ----------------------------------------------------------------------------- */
 
+bool trace_remote_parent(const struct node *n)
+{
+	static const uint8_t none[SPAN_ID_SIZE];
+
+	return n->propagation.present && memcmp(n->propagation.span_id, none, sizeof(none)) != 0;
+}
+
 /* A propagated context names the trace, wherever in the tree it was seen; the root's own first. */
 static const struct propagation *find_context(const struct node *n)
 {
@@ -171,7 +178,7 @@ int trace_collect(struct node *root, int64_t offset_ns, const struct span ***spa
 		own = *context;
 	else
 		random_fill(own.trace_id, sizeof(own.trace_id));
-	if (root->propagation.present) {
+	if (trace_remote_parent(root)) {
 		root->span->has_parent = root->span->parent_remote = true;
 		memcpy(root->span->parent_span_id, root->propagation.span_id, SPAN_ID_SIZE);
 	}

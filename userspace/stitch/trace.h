@@ -11,6 +11,9 @@
 #define TRACE_WAIT_NS (1000 * 1000 * 1000ull)
 #define TRACE_CHILDREN_MAX 10000
 
+/* Its own headers name its parent: a span that is not ours. */
+bool trace_remote_parent(const struct node *n);
+
 /* Nothing can join below n any more (n itself included). */
 bool trace_settled(const struct node *n);
 

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Layer L0: the call carries the trace id or the request id of exactly one request that is open in
+ * its process. Somebody inside the process (an instrumentation, a proxy) has copied it from one to
+ * the other.
+ */
+#include "userspace/stitch/stitch.h"
+
+#define OPEN_MAX 4096 /* looked at; with more open requests at once this layer says nothing */
+
+static bool same_id(const struct propagation *call, const struct propagation *request)
+{
+	if (call->present && request->present)
+		return !memcmp(call->trace_id, request->trace_id, sizeof(call->trace_id));
+	return call->request_id && call->request_id == request->request_id;
+}
+
+static void call_begins(struct stitch *s, struct node *call)
+{
+	struct process_requests *p;
+	struct node *found = NULL;
+	const struct list *at;
+
+	if (!call->propagation.present && !call->propagation.request_id)
+		return;
+	p = process_of(stitch_processes(s), call->begin.pid);
+	if (!p || p->open_count > OPEN_MAX)
+		return;
+	for (at = p->open.next; at != &p->open; at = at->next) {
+		struct node *request = LIST_ENTRY(at, struct node, open);
+
+		if (!same_id(&call->propagation, &request->propagation))
+			continue;
+		if (found)
+			return;
+		found = request;
+	}
+	if (found)
+		link_propose(call, LAYER_exact, found, 0);
+}
+
+const struct layer exact_layer = {
+	.name = "exact",
+	.rule = PARENT_EXACT_ID,
+	.sure = 1.0,
+	.call_begins = call_begins,
+};
