@@ -131,17 +131,20 @@ static bool is_uuid(struct bytes b)
 	return true;
 }
 
-/* One part of a key, letters and digits only: "user", "42" -> "*", "shard7" -> "shard*", "8f14e45f"
- * -> "*". */
+/*
+ * One part of a key, letters and digits only: "user", "42" -> "*", "shard7" -> "shard*", "8f14e45f"
+ * -> "*", and what begins like a hexadecimal number with a letter, "a716", too.
+ */
 static void put_part(struct room *r, struct bytes part)
 {
 	size_t letters = 0, end;
+	bool hexadecimal = true;
 
-	while (letters < part.len && is_letter(part.data[letters]))
-		letters++;
+	for (; letters < part.len && is_letter(part.data[letters]); letters++)
+		hexadecimal &= bytes_lower(part.data[letters]) <= 'f';
 	for (end = letters; end < part.len && is_digit(part.data[end]);)
 		end++;
-	if (end < part.len || part.len >= TOKEN_LEN)
+	if (end < part.len || part.len >= TOKEN_LEN || (hexadecimal && end > letters))
 		letters = 0;
 	else if (end == letters) {
 		put(r, part);
@@ -202,7 +205,7 @@ static void put_arguments(struct room *r, struct bytes text)
 		put(r, bytes_of_string(" "));
 		put_key(r, word);
 		shown = bytes_of(r->data + from, r->len - from);
-		if (last.len && bytes_equal(shown, last)) {
+		if ((last.len && bytes_equal(shown, last)) || (repeated && bytes_is(word, "..."))) {
 			r->len = from;
 			repeated = true;
 			continue;

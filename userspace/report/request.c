@@ -237,34 +237,38 @@ static int by_time(const void *a, const void *b)
 	return x->at < y->at ? -1 : x->at > y->at;
 }
 
-/* `length` ns under calls of every kind that has one open. */
-static void share(uint64_t length, const uint32_t open[DEPENDENCIES], uint64_t out[DEPENDENCIES])
-{
-	uint64_t kinds = 0, rest;
+/* Time by which kinds had a call open: bit k is kind k. */
+#define SETS (1 << DEPENDENCIES)
 
-	for (int k = 0; k < DEPENDENCIES; k++)
-		kinds += open[k] > 0;
-	if (!kinds)
-		return;
-	rest = length % kinds;
-	for (int k = 0; k < DEPENDENCIES; k++) {
-		if (!open[k])
-			continue;
-		out[k] += length / kinds + (rest > 0);
-		rest -= rest > 0;
+/* A rest that cannot be divided goes to the first kinds. */
+static void share(const uint64_t length[SETS], uint64_t out[DEPENDENCIES])
+{
+	for (unsigned int set = 1; set < SETS; set++) {
+		uint64_t kinds = (uint64_t)__builtin_popcount(set), rest = length[set] % kinds;
+
+		for (int k = 0; k < DEPENDENCIES; k++) {
+			if (!(set & 1u << k))
+				continue;
+			out[k] += length[set] / kinds + (rest > 0);
+			rest -= rest > 0;
+		}
 	}
 }
 
 /* Calls of several kinds that overlap. */
-static void sweep(struct boundary *boundaries, size_t count, uint64_t out[DEPENDENCIES])
+static void sweep(struct boundary *boundaries, size_t count, uint64_t length[SETS])
 {
 	uint32_t open[DEPENDENCIES] = { 0 };
-	uint64_t last = boundaries[0].at;
+	uint64_t last;
 
 	qsort(boundaries, count, sizeof(*boundaries), by_time);
 	last = boundaries[0].at;
 	for (size_t i = 0; i < count; i++) {
-		share(boundaries[i].at - last, open, out);
+		unsigned int set = 0;
+
+		for (int k = 0; k < DEPENDENCIES; k++)
+			set |= open[k] ? 1u << k : 0;
+		length[set] += boundaries[i].at - last;
 		open[boundaries[i].kind] += (uint32_t)boundaries[i].step;
 		last = boundaries[i].at;
 	}
@@ -279,7 +283,7 @@ static uint64_t clip(uint64_t at, const struct span *server)
 
 /* calls[from..to) touch each other and cover [begin, end). False: no memory. */
 static bool add_group(struct request_work *w, const struct span *server, size_t from, size_t to,
-		      uint64_t begin, uint64_t end, uint64_t out[DEPENDENCIES])
+		      uint64_t begin, uint64_t end, uint64_t length[SETS])
 {
 	enum dependency first = w->details[from].dependency;
 	struct boundary *boundaries;
@@ -289,7 +293,7 @@ static bool add_group(struct request_work *w, const struct span *server, size_t 
 	for (size_t i = from; i < to; i++)
 		mixed |= w->details[i].dependency != first;
 	if (!mixed) {
-		out[first] += end - begin;
+		length[1u << first] += end - begin;
 		return true;
 	}
 	if (!room_for_boundaries(w, (to - from) * 2 * sizeof(*boundaries)))
@@ -306,13 +310,14 @@ static bool add_group(struct request_work *w, const struct span *server, size_t 
 		boundaries[count++] = (struct boundary){ stop, kind, -1 };
 	}
 	if (count)
-		sweep(boundaries, count, out);
+		sweep(boundaries, count, length);
 	return true;
 }
 
 static bool add_calls(struct request_work *w, const struct span *server, size_t count,
 		      uint64_t out[DEPENDENCIES])
 {
+	uint64_t length[SETS] = { 0 };
 	size_t from = 0;
 
 	while (from < count) {
@@ -325,10 +330,11 @@ static bool add_calls(struct request_work *w, const struct span *server, size_t 
 		for (; to < count && clip(w->calls[to]->start_ns, server) < end; to++)
 			if (clip(w->calls[to]->end_ns, server) > end)
 				end = clip(w->calls[to]->end_ns, server);
-		if (!add_group(w, server, from, to, begin, end, out))
+		if (!add_group(w, server, from, to, begin, end, length))
 			return false;
 		from = to;
 	}
+	share(length, out);
 	return true;
 }
 

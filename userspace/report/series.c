@@ -13,6 +13,7 @@
 #define SUB_BITS 7
 #define SUB (1u << SUB_BITS)
 #define BUCKETS ((64 - SUB_BITS + 1) * SUB)
+#define HISTOGRAM_BYTES (BUCKETS * sizeof(uint64_t))
 
 void series_init(struct series *s)
 {
@@ -46,11 +47,11 @@ static uint64_t middle_of(size_t bucket)
 	return ((uint64_t)(bucket % SUB + SUB) << shift) + ((1ull << shift) >> 1);
 }
 
-static bool take(struct series *s, size_t bytes)
+static bool take(struct series *s, size_t bytes, size_t leave)
 {
 	if (!s->budget)
 		return true;
-	if (*s->budget < bytes)
+	if (*s->budget < bytes + leave)
 		return false;
 	*s->budget -= bytes;
 	return true;
@@ -66,7 +67,8 @@ static bool room(struct series *s)
 		return true;
 	if (more > SERIES_EXACT)
 		more = SERIES_EXACT;
-	if (more <= s->capacity || !take(s, (more - s->capacity) * sizeof(*s->samples)))
+	if (more <= s->capacity ||
+	    !take(s, (more - s->capacity) * sizeof(*s->samples), HISTOGRAM_BYTES))
 		return false;
 	grown = memory_resize(s->samples, more * sizeof(*s->samples));
 	if (!grown)
@@ -92,7 +94,7 @@ static bool begin_histogram(struct series *s)
 {
 	if (s->histogram)
 		return true;
-	if (!take(s, BUCKETS * sizeof(*s->histogram)))
+	if (!take(s, HISTOGRAM_BYTES, 0))
 		return false;
 	s->histogram = memory_array(BUCKETS, sizeof(*s->histogram));
 	if (!s->histogram)
