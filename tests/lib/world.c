@@ -23,6 +23,8 @@ static void keep(struct world *w, const struct span *s)
 		.sure = s->sure,
 		.tid = s->tid,
 		.incomplete = s->incomplete,
+		.call_hash = s->call_hash,
+		.connection = s->connection,
 		.time = s->time,
 		.trace = w->traces,
 	};

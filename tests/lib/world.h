@@ -21,6 +21,7 @@ struct world_span {
 	enum parent_rule rule;
 	double sure;
 	uint32_t tid, incomplete;
+	uint64_t call_hash, connection;
 	struct span_time time;
 	uint64_t trace; /* which call of the sink brought it, from 1 */
 	char name[64];
