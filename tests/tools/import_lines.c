@@ -11,11 +11,13 @@
  * they are counted.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "tests/tools/span_json.h"
+#include "userspace/base/clock.h"
 #include "userspace/base/memory.h"
 #include "userspace/report/lines.h"
 #include "userspace/store/recording.h"
@@ -92,9 +94,9 @@ static void count(struct summary *s, const struct trace *trace)
 }
 
 /* The writer is a thread with a queue: not faster than it can. */
-static int wait_for_writer(struct import *in, uint64_t queued_max, struct error *error)
+static int wait_for_writer(struct import *in, struct error *error)
 {
-	static const struct timespec moment = { .tv_nsec = 200000 };
+	static const struct timespec moment = { .tv_nsec = 1000000 };
 	struct recording_progress progress;
 
 	while (in->recording) {
@@ -102,10 +104,12 @@ static int wait_for_writer(struct import *in, uint64_t queued_max, struct error 
 		if (progress.failed[0])
 			return error_set(error, -EIO, "%s", progress.failed);
 		if (progress.dropped)
-			return error_set(error, -EIO, "the recording dropped spans");
-		if (in->counted.spans - progress.spans <= queued_max)
+			return error_set(error, -EIO, "the recording dropped %" PRIu64 " spans",
+					 progress.dropped);
+		if (in->counted.spans - progress.spans <= QUEUED_SPANS_MAX)
 			break;
 		nanosleep(&moment, NULL);
+		in->sink->tick(in->sink, clock_now_ns());
 	}
 	return 0;
 }
@@ -126,7 +130,7 @@ static int end_trace(struct import *in, struct error *error)
 		trace = (struct trace){ in->spans, in->count };
 		in->sink->trace(in->sink, &trace);
 		count(&in->counted, &trace);
-		err = wait_for_writer(in, QUEUED_SPANS_MAX, error);
+		err = wait_for_writer(in, error);
 	}
 	for (size_t i = 0; i < in->count; i++)
 		span_free((struct span *)in->placed[i].span);
@@ -194,14 +198,12 @@ static int read_lines(struct import *in, FILE *input, struct error *error)
 	}
 	free(text);
 	err = err ?: end_trace(in, &wrong);
-	err = err ?: wait_for_writer(in, 0, &wrong);
 	if (err)
-		return error_set(error, err, "line %llu: %s", (unsigned long long)in->line,
-				 wrong.text);
+		return error_set(error, err, "line %" PRIu64 ": %s", in->line, wrong.text);
 	if (!in->has_given)
 		in->given = in->counted;
 	in->sink->finish(in->sink, &in->given);
-	return 0;
+	return wait_for_writer(in, error);
 }
 
 static int import(const char *path, struct error *error)
