@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* userspace/report/tree.h and findings.h: what people read, to the byte, without colour. */
+/* userspace/report/tree.h: what people read, to the byte, without colour. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,10 +12,7 @@
 #include "tests/lib/sample.h"
 #include "userspace/base/buf.h"
 #include "userspace/report/duration.h"
-#include "userspace/report/findings.h"
 #include "userspace/report/tree.h"
-
-#define MS 1000000ull
 
 static struct sample sample;
 static char *text;
@@ -114,8 +111,7 @@ static void test_fold(void **state)
 
 static void test_limits(void **state)
 {
-	static const struct tree_options one = { .traces_max = 1 },
-					 none = { .quiet = true };
+	static const struct tree_options one = { .traces_max = 1 }, none = { .quiet = true };
 
 	(void)state;
 	assert_null(strstr(run(&one, NULL), "POST"));
@@ -175,73 +171,6 @@ static void test_summary(void **state)
 		"\n6 spans in 2 traces; parent known for 75.0% of 4 calls\n  not seen: gaps 7\n");
 }
 
-/* ---- findings ------------------------------------------------------------------------------- */
-
-/* Each with `calls` queries of 500 us. */
-static void add_requests(struct findings *f, const char *name, uint64_t ns, size_t requests,
-			 size_t calls)
-{
-	for (size_t r = 0; r < requests; r++) {
-		const struct span *spans[64];
-		struct trace trace = { spans, calls + 1 };
-		struct span *request = span_new();
-
-		snprintf(request->name, sizeof(request->name), "%s", name);
-		request->kind = SPAN_SERVER;
-		request->span_id[0] = 1;
-		request->resource = resource_hold(sample.web);
-		request->end_ns = ns;
-		request->time = (struct span_time){ true, false, 2 * MS, MS, MS };
-		spans[0] = request;
-		for (size_t i = 0; i < calls; i++) {
-			struct span *s = span_new();
-
-			s->kind = SPAN_CLIENT;
-			s->has_parent = true;
-			s->parent_span_id[0] = 1;
-			s->end_ns = 500000;
-			attributes_text(&s->attributes, "db.system.name", "postgresql");
-			attributes_text(&s->attributes, "db.query.text",
-					"SELECT * FROM pair WHERE id = ?");
-			spans[i + 1] = s;
-		}
-		findings_add(f, &trace);
-		for (size_t i = 0; i <= calls; i++)
-			span_free((struct span *)spans[i]);
-	}
-}
-
-static void test_findings(void **state)
-{
-	struct findings *f = findings_new();
-
-	(void)state;
-	findings_print(f, out, false);
-	fflush(out);
-	assert_int_equal(text_len, 0);
-	add_requests(f, "GET /pair/{id}", 10 * MS, 20, 12);
-	add_requests(f, "GET /few", 5 * MS, 50, 4);
-	findings_print(f, out, false);
-	fflush(out);
-	assert_string_equal(
-		text,
-		"\nwhat spantap found\n"
-		"  slowest endpoint: GET /pair/{id}, 10.0ms on average (shop-web)\n"
-		"  endpoints by total time:\n"
-		"    GET /few  shop-web: 50 requests, 0 errors, mean 5.0ms, worst 5.0ms\n"
-		"      time per request: database 2.0ms (40%), own cpu 2.0ms (40%), own waiting "
-		"for a cpu 1.0ms (20%), "
-		"own blocked (sleep, lock, disk) 1.0ms (20%)\n"
-		"    GET /pair/{id}  shop-web: 20 requests, 0 errors, mean 10.0ms, worst 10.0ms\n"
-		"      time per request: database 6.0ms (60%), own cpu 2.0ms (20%), own waiting "
-		"for a cpu 1.0ms (10%), "
-		"own blocked (sleep, lock, disk) 1.0ms (10%)\n"
-		"      repeated x12 per request, 6.0ms (60% of its time): SELECT * FROM pair WHERE "
-		"id = ?\n");
-	findings_free(f);
-	findings_free(NULL);
-}
-
 static void test_durations(void **state)
 {
 	static const struct {
@@ -271,9 +200,9 @@ static void test_durations(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_golden),   TEST(test_fold),         TEST(test_limits),
-		TEST(test_colour),   TEST(test_hostile_text), TEST(test_summary),
-		TEST(test_findings), TEST(test_durations),
+		TEST(test_golden),    TEST(test_fold),         TEST(test_limits),
+		TEST(test_colour),    TEST(test_hostile_text), TEST(test_summary),
+		TEST(test_durations),
 	};
 
 	return cmocka_run_group_tests_name("tree", tests, NULL, NULL);

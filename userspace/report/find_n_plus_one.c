@@ -7,8 +7,9 @@
 #include "userspace/base/memory.h"
 #include "userspace/report/find.h"
 
-#define CALLS_MIN 5 /* different ones in a request: fewer are written out more often than looped \
-		     */
+#define CALLS_MIN                                                                      \
+	5 /* different ones in a request: fewer are written out more often than looped \
+	   */
 #define CALLS_SEEN_MIN \
 	10 /* in all: one request is enough to believe a loop of ten, but not one of five */
 #define OVERLAP_PART \

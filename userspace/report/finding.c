@@ -10,7 +10,10 @@
 /* In this order they conclude: who comes first tells, who comes later keeps quiet about the same
  * calls. */
 static const struct detector *const detectors[] = {
-	&n_plus_one_detector,
+	&n_plus_one_detector,   &duplicate_query_detector,  &repeated_lookup_detector,
+	&slow_query_detector,   &slow_first_byte_detector,  &chatty_cache_detector,
+	&serial_calls_detector, &connection_churn_detector, &blocked_detector,
+	&errors_detector,
 };
 
 #define DETECTORS (sizeof(detectors) / sizeof(detectors[0]))

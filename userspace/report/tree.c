@@ -11,8 +11,9 @@
 
 #include "userspace/base/clock.h"
 #include "userspace/base/memory.h"
+#include "userspace/report/analysis.h"
+#include "userspace/report/brief.h"
 #include "userspace/report/duration.h"
-#include "userspace/report/findings.h"
 #include "userspace/report/visible.h"
 
 #define BAR_WIDTH 16
@@ -21,7 +22,7 @@
 struct tree {
 	struct sink sink;
 	struct tree_options options;
-	struct findings *findings;
+	struct analysis *analysis; /* for the end */
 	uint64_t printed;
 };
 
@@ -189,7 +190,7 @@ static void on_trace(struct sink *sink, const struct trace *trace)
 
 	if (!root)
 		return;
-	findings_add(t->findings, trace);
+	analysis_add(t->analysis, trace, 0);
 	if (t->options.quiet || (t->options.traces_max && t->printed >= t->options.traces_max))
 		return;
 	t->printed++;
@@ -229,7 +230,8 @@ static void on_finish(struct sink *sink, const struct summary *s)
 {
 	struct tree *t = (struct tree *)sink;
 
-	findings_print(t->findings, t->options.out, t->options.colour);
+	analysis_finish(t->analysis);
+	brief_print(t->analysis, t->options.out, t->options.colour);
 	print_summary(t, s);
 	fflush(t->options.out);
 }
@@ -238,7 +240,7 @@ static void on_free(struct sink *sink)
 {
 	struct tree *t = (struct tree *)sink;
 
-	findings_free(t->findings);
+	analysis_free(t->analysis);
 	memory_free(t);
 }
 
@@ -248,8 +250,8 @@ struct sink *tree_sink_new(const struct tree_options *options)
 
 	if (!t)
 		return NULL;
-	t->findings = findings_new();
-	if (!t->findings) {
+	t->analysis = analysis_new(&(struct analysis_options){ .series = false });
+	if (!t->analysis) {
 		memory_free(t);
 		return NULL;
 	}
