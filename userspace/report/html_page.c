@@ -24,7 +24,19 @@
 	bytes_of(html_asset_##name, (size_t)(html_asset_##name##_end - html_asset_##name))
 
 ASSET(style, "style.css");
+ASSET(style_views, "style_views.css");
 ASSET(body, "body.html");
+ASSET(core, "core.js");
+ASSET(table, "table.js");
+ASSET(chart, "chart.js");
+ASSET(report, "report.js");
+ASSET(endpoint, "endpoint.js");
+ASSET(trace, "trace.js");
+ASSET(details, "details.js");
+ASSET(waterfall, "waterfall.js");
+ASSET(layout, "layout.js");
+ASSET(map, "map.js");
+ASSET(diff, "diff.js");
 ASSET(main, "main.js");
 
 static void put(struct html_page *p, struct bytes b)
@@ -51,6 +63,7 @@ void html_page_begin(struct html_page *p, FILE *out, const char *title)
 		"<title>%s</title>\n<style nonce=\"%s\">\n",
 		p->nonce, p->nonce, title, p->nonce);
 	put(p, BYTES(style));
+	put(p, BYTES(style_views));
 	fputs("</style>\n</head>\n", out);
 	put(p, BYTES(body));
 }
@@ -82,7 +95,14 @@ static void put_script(struct html_page *p, struct bytes script)
 
 int html_page_end(struct html_page *p, struct error *error)
 {
-	put_script(p, BYTES(main));
+	const struct bytes scripts[] = {
+		BYTES(core),     BYTES(table), BYTES(chart),   BYTES(report),
+		BYTES(endpoint), BYTES(trace), BYTES(details), BYTES(waterfall),
+		BYTES(layout),   BYTES(map),   BYTES(diff),    BYTES(main),
+	};
+
+	for (size_t i = 0; i < sizeof(scripts) / sizeof(*scripts); i++)
+		put_script(p, scripts[i]);
 	fputs("</body>\n</html>\n", p->out);
 	if (fflush(p->out) != 0 || ferror(p->out))
 		return error_set(error, -EIO, "the page could not be written: %m");
