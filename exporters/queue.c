@@ -28,7 +28,7 @@ void span_queue_init(struct span_queue *q, size_t max, size_t batch_max)
 {
 	pthread_condattr_t monotonic;
 
-	*q = (struct span_queue){ .max = max, .batch_max = batch_max };
+	*q = (struct span_queue){ .max = max, .batch_max = batch_max, .wait_ns = BATCH_WAIT_NS };
 	atomic_init(&q->deadline_ns, UINT64_MAX);
 	pthread_mutex_init(&q->lock, NULL);
 	pthread_condattr_init(&monotonic);
@@ -158,6 +158,16 @@ static struct queue_entry *copy_trace(struct span_queue *q, const struct trace *
 		*last = e;
 	}
 	return first;
+}
+
+size_t span_queue_waiting(struct span_queue *q)
+{
+	size_t count;
+
+	pthread_mutex_lock(&q->lock);
+	count = q->count;
+	pthread_mutex_unlock(&q->lock);
+	return count;
 }
 
 void span_queue_count(struct span_queue *q, const struct exporter_counters *more)
@@ -305,7 +315,7 @@ size_t span_queue_take(struct span_queue *q, const struct span **out, struct que
 
 	pthread_mutex_lock(&q->lock);
 	while (!span_queue_ending(q)) {
-		uint64_t until_ns = q->first ? q->first->added_ns + BATCH_WAIT_NS : UINT64_MAX;
+		uint64_t until_ns = q->first ? q->first->added_ns + q->wait_ns : UINT64_MAX;
 
 		if (q->count >= q->batch_max || clock_now_ns() >= until_ns)
 			break;

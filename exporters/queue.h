@@ -25,6 +25,7 @@ struct span_queue {
 	size_t spare_count;
 	size_t max;
 	size_t batch_max;
+	uint64_t wait_ns; /* spans wait that long for a batch to fill: a second unless set after init */
 
 	_Atomic uint64_t
 		deadline_ns; /* CLOCK_MONOTONIC: when everybody gives up; UINT64_MAX: not ending */
@@ -60,7 +61,7 @@ void span_queue_end(struct span_queue *q, uint64_t deadline_ns);
 bool span_queue_wait_ended(struct span_queue *q, uint64_t deadline_ns);
 
 /*
- * Sender: waits for a full batch, or for spans that have waited a second, or for the end; then
+ * Sender: waits for a full batch, or for spans that have waited long enough, or for the end; then
  * takes up to batch_max spans, whole traces where they fit. They are in out[] (batch_max long) and
  * in *taken. 0: the end.
  */
@@ -74,6 +75,9 @@ void span_queue_sleep(struct span_queue *q, uint64_t until_ns);
 bool span_queue_expired(struct span_queue *q);
 bool span_queue_ending(struct span_queue *q);
 void span_queue_sender_ended(struct span_queue *q);
+
+/* How many spans wait. Any thread. */
+size_t span_queue_waiting(struct span_queue *q);
 
 /* Adds to the counters. Any thread. */
 void span_queue_count(struct span_queue *q, const struct exporter_counters *more);
