@@ -19,10 +19,10 @@ const struct schema_table schema_tables[] = {
 	{ 0 },
 };
 
-/* A varying value's place: the nulls before it, and those of name, message and sure. */
+/* A varying value's place: after those of name, message and sure, and of the nulls before it. */
 #define PLACE                                                                                                        \
 	"((shape.name IS NULL) + (shape.message IS NULL) + (shape.sure IS NULL) + "                                  \
-	"sum(each.type = 'null') OVER (ORDER BY each.id) - 1)"
+	"(SELECT count(*) FROM json_each(shape.attributes) AS b WHERE b.type = 'null' AND b.id < each.id))"
 
 #define VARYING(place) "json_extract(span.varying, '$[' || " place " || ']')"
 
@@ -40,8 +40,8 @@ const struct schema_table schema_tables[] = {
 const char *const schema_views[] = {
 	"CREATE VIEW spans AS SELECT span.id AS id, lower(hex(trace.trace_id)) AS trace_id, "
 	"lower(hex(span.span_id)) AS span_id, "
-	"lower(hex(CASE typeof(span.parent) WHEN 'integer' THEN "
-	"(SELECT p.span_id FROM span AS p WHERE p.id = trace.id + span.parent) ELSE span.parent END)) AS parent_span_id, "
+	"nullif(lower(hex(CASE typeof(span.parent) WHEN 'integer' THEN "
+	"(SELECT p.span_id FROM span AS p WHERE p.id = trace.id + span.parent) ELSE span.parent END)), '') AS parent_span_id, "
 	"resource.service AS service, shape.kind AS kind, shape.protocol AS protocol, "
 	"coalesce(shape.name, " PLAIN("0") ") AS name, "
 	"strftime('%Y-%m-%dT%H:%M:%fZ', (trace.start + span.start) / 1e9, 'unixepoch') AS started, "
