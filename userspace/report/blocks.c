@@ -16,7 +16,7 @@
 
 struct timed {
 	uint64_t at_ns, value;
-	uint32_t block;
+	uint32_t block, turn; /* its place in time */
 };
 
 static int by_time(const void *a, const void *b)
@@ -46,7 +46,7 @@ static struct timed *thinned(struct blocks *b, const struct series *s)
 	for (uint32_t i = 0; all && i < count; i++) {
 		const struct series_sample *from = &s->samples[(uint64_t)i * s->kept / count];
 
-		all[i] = (struct timed){ from->at_ns, from->value, 0 };
+		all[i] = (struct timed){ .at_ns = from->at_ns, .value = from->value };
 	}
 	if (all)
 		qsort(all, count, sizeof(*all), by_time);
@@ -55,9 +55,52 @@ static struct timed *thinned(struct blocks *b, const struct series *s)
 	return all;
 }
 
+/*
+ * What the variance of a mean is, in terms of that without r between neighbours: a first-order
+ * autoregression's. As estimated from n values, r is too small by about (1 + 4 r) / n (Kendall
+ * 1954).
+ */
+static double inflation_of(double r)
+{
+	r = r < 0 ? 0 : r > LIKENESS_MAX ? LIKENESS_MAX : r;
+	return (1 + r) / (1 - r);
+}
+
+/* Ranks of all values, in the order of time. */
+static double effective(const double *ranks, uint32_t n)
+{
+	double middle = (n - 1) / 2.0, square = 0, product = 0, r;
+
+	for (uint32_t i = 0; i < n; i++) {
+		square += (ranks[i] - middle) * (ranks[i] - middle);
+		product += i ? (ranks[i] - middle) * (ranks[i - 1] - middle) : 0;
+	}
+	r = square > 0 ? product / square : 0;
+	return n / inflation_of(r + (1 + 4 * r) / n);
+}
+
+/* `all` in order of value. */
+static bool set_effective(struct blocks *b, const struct timed *all)
+{
+	double *ranks = memory_array(b->count, sizeof(*ranks));
+	uint32_t to;
+
+	for (uint32_t from = 0; ranks && from < b->count; from = to) {
+		for (to = from; to < b->count && all[to].value == all[from].value;)
+			to++;
+		for (uint32_t i = from; i < to; i++)
+			ranks[all[i].turn] = (from + to - 1) / 2.0;
+	}
+	if (ranks)
+		b->effective = effective(ranks, b->count);
+	memory_free(ranks);
+	return ranks;
+}
+
 bool blocks_init(struct blocks *b, const struct series *s)
 {
 	struct timed *all;
+	bool ok;
 
 	*b = (struct blocks){ .represents = 1 };
 	if (s->kept < BLOCKS_VALUES_MIN)
@@ -79,6 +122,7 @@ bool blocks_init(struct blocks *b, const struct series *s)
 		uint32_t block = (uint32_t)((uint64_t)i * b->blocks / b->count);
 
 		all[i].block = block;
+		all[i].turn = i;
 		if (!b->sizes[block]++)
 			b->begins[block] = all[i].at_ns;
 		b->end = all[i].at_ns;
@@ -88,8 +132,9 @@ bool blocks_init(struct blocks *b, const struct series *s)
 		b->values[i] = all[i].value;
 		b->block_of[i] = (uint8_t)all[i].block;
 	}
+	ok = set_effective(b, all);
 	memory_free(all);
-	return true;
+	return ok;
 }
 
 void blocks_release(struct blocks *b)
@@ -126,46 +171,48 @@ static struct side side_of(const struct blocks *b, const struct block_sums *x)
 	return out;
 }
 
-/*
- * By what the variance of a mean grows when neighbours resemble each other (a first-order
- * autoregression's). Both sides are the same program on the same kind of machine: one likeness. As
- * estimated from n values it is too small by about (1 + 4 r) / n (Kendall 1954).
- */
+/* Both sides are the same program on the same kind of machine: one likeness of neighbours. */
 static double inflation(struct side x, uint32_t n, struct side y, uint32_t m)
 {
 	double variance = x.variance + y.variance;
 	double r = variance > 0 ? (x.neighbours + y.neighbours) / variance : 0;
 
-	r += (1 + 4 * r) * 2 / (n + m);
-	r = r < 0 ? 0 : r > LIKENESS_MAX ? LIKENESS_MAX : r;
-	return (1 + r) / (1 - r);
+	return inflation_of(r + (1 + 4 * r) * 2 / (n + m));
+}
+
+/* Independent observations behind a side's variance, less one. */
+static double degrees_of(const struct blocks *b, double inflated)
+{
+	double n = fmin(b->blocks / inflated, b->effective);
+
+	return n > 2 ? n - 1 : 1;
 }
 
 void blocks_compare(struct estimate *out, const struct blocks *before, const struct blocks *after,
 		    const struct block_sums *x, const struct block_sums *y, double plain)
 {
 	struct side b, a;
-	double vb, va, variance, grown;
+	double vb, va, variance, inflated, db, da;
 
-	*out = (struct estimate){ .p_value = 1, .degrees = 1 };
+	*out = (struct estimate){ .p_value = 1, .degrees = 1, .widening = 1 };
 	if (!before->blocks || !after->blocks)
 		return;
 	b = side_of(before, x);
 	a = side_of(after, y);
 	vb = b.variance / before->blocks;
 	va = a.variance / after->blocks;
-	grown = inflation(b, before->blocks, a, after->blocks);
 	variance = vb + va;
+	inflated = inflation(b, before->blocks, a, after->blocks);
+	db = degrees_of(before, inflated);
+	da = degrees_of(after, inflated);
 	out->before = b.mean;
 	out->after = a.mean;
 	out->difference = a.mean - b.mean;
-	out->degrees =
-		variance > 0
-			? variance * variance /
-				  (vb * vb / (before->blocks - 1) + va * va / (after->blocks - 1))
-			: before->blocks + after->blocks - 2;
-	variance *= grown;
-	out->error = sqrt(variance > plain ? variance : plain);
+	/* Welch and Satterthwaite. */
+	out->degrees = variance > 0 ? variance * variance / (vb * vb / db + va * va / da) : db + da;
+	out->error = sqrt(fmax(variance * inflated, plain));
+	if (variance > 0)
+		out->widening = out->error / sqrt(variance);
 	if (out->difference != 0)
 		out->p_value = student_p_value(out->difference / out->error, out->degrees);
 }
@@ -209,6 +256,7 @@ void blocks_ranks(struct estimate *out, const struct blocks *before, const struc
 		  double factor)
 {
 	double n = before->count, m = after->count, all = n + m, ties = 0, plain;
+	double worth = before->effective, other = after->effective;
 	struct block_sums x = { 0 }, y = { 0 };
 	uint32_t i = 0, k = 0;
 
@@ -227,7 +275,7 @@ void blocks_ranks(struct estimate *out, const struct blocks *before, const struc
 		k = to_k;
 	}
 	/* Mann and Whitney's variance of P, corrected for ties. */
-	plain = (all + 1 - ties / (all * (all - 1))) / (12 * n * m);
+	plain = (worth + other + 1) * (1 - ties / (all * all * all - all)) / (12 * worth * other);
 	blocks_compare(out, before, after, &x, &y, plain);
 	out->difference /= 2;
 	if (out->difference != 0)
@@ -257,7 +305,7 @@ void blocks_beyond(struct estimate *out, const struct blocks *before, const stru
 	add_scores(&y, after, k, after->count, 1);
 	share = (double)(all - i - k) / all;
 	blocks_compare(out, before, after, &x, &y,
-		       share * (1 - share) * (1.0 / before->count + 1.0 / after->count));
+		       share * (1 - share) * (1 / before->effective + 1 / after->effective));
 	exact = fisher_p_value(before->count - i, before->count, after->count - k, after->count);
 	out->p_value = exact > out->p_value ? exact : out->p_value;
 }

@@ -7,8 +7,9 @@
  * busy machine, a collecting heap or a cold cache is followed by others that do: a thousand of
  * them are not a thousand independent observations, and tests that think so find changes between
  * two runs of the same program. Here each series is cut into blocks of consecutive requests; a
- * block's mean is one observation (batch means; 10 to 30 blocks are enough: Schmeiser 1982), and
- * what resemblance is left between neighbouring blocks widens the error further.
+ * block's mean is one observation (batch means; 10 to 30 blocks are enough: Schmeiser 1982). What
+ * resemblance is left between neighbouring blocks widens the error further, and so does that of
+ * neighbouring requests where blocks are too short to hide it.
  *
  * All tests are one: the mean of a score, after against before, by Welch's t over the blocks. Score
  * rank: Mann-Whitney; "beyond the common 95th percentile": a test of the percentile; the
@@ -32,7 +33,8 @@ struct blocks {
 	uint32_t sizes[BLOCKS_MAX];
 	uint64_t begins[BLOCKS_MAX]; /* when its first request began */
 	uint64_t end;                /* when the last one of all began */
-	double represents;           /* values of the series for each one here */
+	double effective; /* independent values they are worth, as neighbours resemble each other */
+	double represents; /* values of the series for each one here */
 };
 
 /* False: no memory. Release in any case. */
@@ -50,7 +52,9 @@ struct estimate {
 	double before, after;
 	double difference, error; /* standard error */
 	double degrees;
-	double p_value; /* that there is none */
+	double widening; /* error, in terms of what it would be if blocks did not resemble their
+			    neighbours */
+	double p_value;  /* that there is none */
 };
 
 /* `plain`: the variance of the difference if all values were independent; 0: not known. */
@@ -94,10 +98,12 @@ void blocks_shift(struct log_ratio *out, const struct blocks *before, const stru
 
 /*
  * Ratios of percentiles, with intervals from a bootstrap that draws whole blocks. No interval where
- * fewer than BLOCKS_BEYOND_MIN values lie beyond the percentile on either side. False: no memory.
+ * fewer than BLOCKS_BEYOND_MIN values lie beyond the percentile on either side. `ranks`, of the
+ * same two, says how much neighbours resemble each other. False: no memory.
  */
 #define BLOCKS_BEYOND_MIN 4
 bool blocks_percentiles(struct log_ratio *out, const struct blocks *before,
-			const struct blocks *after, const double p[BLOCKS_PERCENTILES]);
+			const struct blocks *after, const double p[BLOCKS_PERCENTILES],
+			const struct estimate *ranks);
 
 #endif

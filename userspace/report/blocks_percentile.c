@@ -98,13 +98,15 @@ static int by_number(const void *a, const void *b)
 
 /*
  * Drawing from n blocks shows (n - 1) / n of their variance, and the normal distribution's
- * quantiles where Student's belong: both are made good.
+ * quantiles where Student's belong, and nothing of blocks that resemble each other: all made good.
  */
-static double widening(const struct blocks *before, const struct blocks *after)
+static double widening(const struct blocks *before, const struct blocks *after,
+		       const struct estimate *ranks)
 {
 	double n = before->blocks < after->blocks ? before->blocks : after->blocks;
+	double student = student_critical(0.05, ranks->degrees) / student_critical(0.05, 1e6);
 
-	return sqrt(n / (n - 1)) * student_critical(0.05, 2 * n - 2) / 1.959964;
+	return fmax(1, ranks->widening) * sqrt(n / (n - 1)) * student;
 }
 
 static bool beyond(const struct blocks *b, double p)
@@ -124,7 +126,7 @@ static void bounds(struct log_ratio *out, double *draws, double wide)
 }
 
 static void draw_all(struct log_ratio *out, const struct steps *x, const struct steps *y,
-		     const double p[BLOCKS_PERCENTILES], double *draws)
+		     const double p[BLOCKS_PERCENTILES], double wide, double *draws)
 {
 	struct random r = { seed_of(y->b, seed_of(x->b, 0)) };
 	uint32_t once[BLOCKS_MAX], wx[BLOCKS_MAX], wy[BLOCKS_MAX];
@@ -141,11 +143,12 @@ static void draw_all(struct log_ratio *out, const struct steps *x, const struct 
 	}
 	for (int k = 0; k < BLOCKS_PERCENTILES; k++)
 		if (beyond(x->b, p[k]) && beyond(y->b, p[k]))
-			bounds(&out[k], draws + (ptrdiff_t)k * DRAWS, widening(x->b, y->b));
+			bounds(&out[k], draws + (ptrdiff_t)k * DRAWS, wide);
 }
 
 bool blocks_percentiles(struct log_ratio *out, const struct blocks *before,
-			const struct blocks *after, const double p[BLOCKS_PERCENTILES])
+			const struct blocks *after, const double p[BLOCKS_PERCENTILES],
+			const struct estimate *ranks)
 {
 	struct steps x = { 0 }, y = { 0 };
 	double *draws;
@@ -157,7 +160,7 @@ bool blocks_percentiles(struct log_ratio *out, const struct blocks *before,
 	draws = memory_array((size_t)BLOCKS_PERCENTILES * DRAWS, sizeof(*draws));
 	ok = draws && steps_init(&x, before) && steps_init(&y, after);
 	if (ok)
-		draw_all(out, &x, &y, p, draws);
+		draw_all(out, &x, &y, p, widening(before, after, ranks), draws);
 	memory_free(x.counts);
 	memory_free(y.counts);
 	memory_free(draws);

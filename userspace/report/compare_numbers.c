@@ -88,7 +88,8 @@ static bool measure(struct latency *l, const struct blocks *before, const struct
 	struct log_ratio ratios[BLOCKS_PERCENTILES], shift;
 	struct estimate ranks, means;
 
-	if (!blocks_percentiles(ratios, before, after, percentiles))
+	blocks_ranks(&ranks, before, after, 1);
+	if (!blocks_percentiles(ratios, before, after, percentiles, &ranks))
 		return false;
 	set_ratio(l->p50, &ratios[0]);
 	set_ratio(l->p95, &ratios[1]);
@@ -98,7 +99,6 @@ static bool measure(struct latency *l, const struct blocks *before, const struct
 	blocks_means(&means, before, after);
 	set_difference(l->mean, &means);
 	l->mean->p_value = 1;
-	blocks_ranks(&ranks, before, after, 1);
 	blocks_shift(&shift, before, after);
 	set(l->shift, 1, exp(shift.value));
 	set_ratio(l->shift, &shift);
@@ -181,8 +181,8 @@ static bool measure_endpoint(struct endpoint_change *e)
 {
 	struct latency latency = { &e->shift, &e->mean, &e->p50, &e->p95, &e->p99 };
 	const struct endpoint *b = e->before, *a = e->after;
-	struct counted x = { b->errors, b->latency.count + b->unanswered, &b->failed };
-	struct counted y = { a->errors, a->latency.count + a->unanswered, &a->failed };
+	struct counted x = { b->errors, b->latency.count, &b->failed };
+	struct counted y = { a->errors, a->latency.count, &a->failed };
 	struct blocks blocks[2] = { 0 };
 	bool ok = measure_latency(&latency, &b->latency, &a->latency, blocks);
 
@@ -208,8 +208,8 @@ static bool measure_query(const struct comparison *c, struct query_change *q)
 {
 	struct latency latency = { &q->shift, &q->mean, &q->p50, &q->p95, &q->p99 };
 	const struct query *b = q->before, *a = q->after;
-	struct counted x = { b->errors, b->latency.count, &b->failed };
-	struct counted y = { a->errors, a->latency.count, &a->failed };
+	struct counted x = { b->errors, b->latency.count + b->unanswered, &b->failed };
+	struct counted y = { a->errors, a->latency.count + a->unanswered, &a->failed };
 	struct blocks blocks[2] = { 0 };
 	bool ok = measure_latency(&latency, &b->latency, &a->latency, blocks);
 
