@@ -223,7 +223,7 @@ static void tell_sleep(const struct conclusion *c, const struct group *all)
 	draft_evidence(
 		&d,
 		"blocked outside of any call for about %s in nearly every request (%s of its "
-		"time): a sleep, or a wait for something that is not a socket",
+		"time): a sleep, or a wait for something that spantap does not see",
 		find_time(time, median), find_share(share, d.finding.share));
 	draft_add(&d, c, "take the pause out, or do what it waits for after the answer was sent");
 }

@@ -5,7 +5,7 @@
 #include "userspace/report/visible.h"
 
 #define WIDTH_MIN 40
-#define TEXT_SHOWN 400 /* of a query: the end of a longer one is in the report */
+#define TEXT_SHOWN 220 /* of a query: the end of a longer one is in the report */
 #define LINE_MAX_BYTES 4096
 
 static const struct {
