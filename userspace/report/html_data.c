@@ -6,12 +6,6 @@
 
 #include "userspace/base/utf8.h"
 
-/* WEAK: until the others are there */
-#pragma weak time_part_name
-#pragma weak dependency_name
-#pragma weak series_percentiles
-#pragma weak series_mean
-
 void html_latency(struct json *j, const struct series *s)
 {
 	static const double p[] = { 0.5, 0.95, 0.99 };

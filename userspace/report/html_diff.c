@@ -5,10 +5,6 @@
 #include "userspace/report/html_bins.h"
 #include "userspace/report/html_data.h"
 
-/* WEAK: until the others are there */
-#pragma weak time_part_name
-#pragma weak verdict_name
-
 static size_t at_most(size_t count, size_t max)
 {
 	return count < max ? count : max;

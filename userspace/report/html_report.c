@@ -7,11 +7,6 @@
 #include "userspace/report/html_data.h"
 #include "userspace/store/recording.h"
 
-/* WEAK: until the others are there */
-#pragma weak recordings_count
-#pragma weak recordings_info
-#pragma weak recordings_summary
-
 struct report {
 	struct json *j;
 	const struct analysis *a;

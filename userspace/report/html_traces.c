@@ -7,9 +7,6 @@
 #include "userspace/report/html_trace.h"
 #include "userspace/store/recording.h"
 
-/* WEAK: until the others are there */
-#pragma weak recordings_get
-
 #define NOT_THERE ((uintptr_t)-1) /* looked at, and not in the page */
 
 void html_traces_init(struct html_traces *t)

@@ -3,9 +3,10 @@
 "use strict";
 
 const BINS_PER_DECADE = 10; // as in html_bins.h
-const WIDTH = 620;
-const LEFT = 54;
+const LEFT = 58;
 const RIGHT = 12;
+// In units of the drawing; on narrow screens fewer, so that texts keep their size.
+const chartWidth = () => (innerWidth < 640 ? 380 : 620);
 
 const binStart = (n) => 1000 * 10 ** (n / BINS_PER_DECADE);
 
@@ -16,15 +17,16 @@ function niceAbove(value) {
 }
 
 function frame(height, label) {
-	return svg("svg", {class: "chart", viewBox: `0 0 ${WIDTH} ${height}`, role: "img", "aria-label": label});
+	return svg("svg", {class: "chart", viewBox: `0 0 ${chartWidth()} ${height}`, role: "img", "aria-label": label});
 }
 
 const text = (x, y, anchor, content, more) => svg("text", {x, y, "text-anchor": anchor, class: more || null}, content);
 
 function grid(top, bottom, max, format) {
+	const width = chartWidth();
 	return [0, 0.5, 1].flatMap((part) => {
 		const y = bottom - (bottom - top) * part;
-		return [svg("line", {class: part ? "grid" : "axis", x1: LEFT, x2: WIDTH - RIGHT, y1: y, y2: y}),
+		return [svg("line", {class: part ? "grid" : "axis", x1: LEFT, x2: width - RIGHT, y1: y, y2: y}),
 			text(LEFT - 8, y + 4, "end", format(max * part))];
 	});
 }
@@ -54,12 +56,13 @@ function histogram(sets, marks, label) {
 		return el("p", {class: "empty"}, "No answered request.");
 	const first = Math.min(...full.map((s) => s.first)) - 1;
 	const last = Math.max(...full.map((s) => s.first + s.counts.length)) + 1;
+	const width = chartWidth();
 	const [top, bottom] = [marks.length ? 34 : 12, 210];
 	const both = sets.length > 1;
 	const share = (s, n) => (both ? n / Math.max(1, sum(s.counts)) : n);
 	const peak = Math.max(...full.flatMap((s) => s.counts.map((n) => share(s, n))));
 	const max = both ? peak : niceAbove(peak);
-	const x = (n) => LEFT + (WIDTH - LEFT - RIGHT) * (n - first) / (last - first);
+	const x = (n) => LEFT + (width - LEFT - RIGHT) * (n - first) / (last - first);
 	const y = (v) => bottom - (bottom - top) * v / (max || 1);
 	const at = (ns) => x(Math.log10(Math.max(ns, 1000) / 1000) * BINS_PER_DECADE);
 	const chart = frame(240, label);
@@ -68,7 +71,7 @@ function histogram(sets, marks, label) {
 		chart.append(svg("line", {class: "axis", x1: at(ns), x2: at(ns), y1: bottom, y2: bottom + 4}), text(at(ns), bottom + 18, "middle", duration(ns).replace(/\.0+(?=\u00a0)/, "")));
 	chart.append(...histogramBins(sets, x, y, bottom, share));
 	marks.forEach(([name, ns], i) => chart.append(svg("line", {class: "mark-line", x1: at(ns), x2: at(ns), y1: top - 4 - (i % 2) * 13, y2: bottom}),
-		text(Math.min(at(ns) + 3, WIDTH - 90), top - 8 - (i % 2) * 13 + 8, "start", `${name} ${duration(ns)}`, "strong")));
+		text(Math.min(at(ns) + 3, width - 90), top - 8 - (i % 2) * 13 + 8, "start", `${name} ${duration(ns)}`, "strong")));
 	const heads = both ? ["from", "before", "after"] : ["from", "requests"];
 	return el("figure", {}, chart, both && legend([["bar", "before"], ["outline", "after"]]), numbersTable("Numbers", heads, histogramRows(sets, first + 1, last - 1)));
 }
@@ -113,7 +116,8 @@ function timeline(t, label) {
 	if (!t || !DATA.bucket_count)
 		return el("p", {class: "empty"}, "Nothing to draw.");
 	const n = DATA.bucket_count;
-	const step = (WIDTH - LEFT - RIGHT) / n;
+	const width = chartWidth();
+	const step = (width - LEFT - RIGHT) / n;
 	const x = (i) => LEFT + step * i;
 	const chart = frame(270, label);
 	const most = niceAbove(Math.max(...t.p95, 1));
@@ -124,9 +128,9 @@ function timeline(t, label) {
 		chart.append(svg("path", {class: key, d: linePath(t.count, t[key], (i) => x(i + 0.5), (v) => middle - (middle - top) * v / most)}));
 	for (let i = 0; i < n; i++)
 		chart.append(...timelineBar(t, i, x(i), step, (v) => (bottom - low) * v / busiest, bottom));
-	const every = Math.max(1, Math.ceil(n / 6));
+	const every = Math.max(1, Math.ceil(n / (width < 500 ? 4 : 6)));
 	for (let i = 0; i < n; i += every)
-		chart.append(text(x(i), bottom + 17, i ? "middle" : "start", clock(DATA.bucket_start_us + i * DATA.bucket_us, DATA.bucket_us < 1e6)));
+		chart.append(text(x(i), bottom + 17, i || every * step < 90 ? "middle" : "start", clock(DATA.bucket_start_us + i * DATA.bucket_us, DATA.bucket_us < 1e6)));
 	const rows = t.count.map((c, i) => [clock(DATA.bucket_start_us + i * DATA.bucket_us, true), count(c), count(t.errors[i]), duration(t.p50[i]), duration(t.p95[i])]);
 	return el("figure", {}, chart, legend([["p50", "p50"], ["p95", "p95"], ["bucket", `requests per ${duration(DATA.bucket_us * 1000)}`], ["failed", "errors"]]),
 		numbersTable("Numbers", ["from", "requests", "errors", "p50", "p95"], rows.filter((row, i) => t.count[i] || t.errors[i])));

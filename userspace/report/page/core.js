@@ -22,7 +22,7 @@ function fill(node, properties, children) {
 		else if (value !== undefined && value !== null && value !== false)
 			node.setAttribute(key, value === true ? "" : value);
 	}
-	for (const child of children.flat())
+	for (const child of children.flat(Infinity))
 		if (child !== null && child !== undefined && child !== false)
 			node.append(child);
 	return node;

@@ -3,7 +3,7 @@
 "use strict";
 
 const VERDICTS = {slower: ["\u25b2", "slower", "more"], faster: ["\u25bc", "faster", "fewer"], same: ["=", "no change shown", "no change shown"], not_enough_data: ["?", "not enough data", "not enough data"]};
-const RANGE = 3; // the bar's ends: 2^-3 and 2^3 times
+const RANGE = 2; // the bar's ends: 2^-2 and 2^2 times
 
 function verdict(v, counts) {
 	const [sign, time, number] = VERDICTS[v] || VERDICTS.not_enough_data;
@@ -26,7 +26,7 @@ function rangeBar(c) {
 }
 
 function changeCell(c) {
-	return [change(c.change), intervalText(c) && el("small", {}, intervalText(c)), rangeBar(c)];
+	return el("div", {class: "sided"}, rangeBar(c), el("span", {}, change(c.change), intervalText(c) && el("small", {}, intervalText(c))));
 }
 
 const beforeAfter = (before, after, format) => [format(before), el("span", {class: "soft"}, " \u2192 "), format(after)];
@@ -82,7 +82,7 @@ function diffOverview() {
 	const top = topChanges();
 	return {title: "Before and after", nodes: [
 		head("Before and after", "what changed, how sure that is, and why"), card(null, el("p", {class: "lead"}, diffSentence()), top.length ? el("ul", {}, top) : null), diffTiles(),
-		card("Endpoints", table, el("p", {class: "sub more"}, "The dot is the change, the line its interval, the middle no change, the ends an eighth and eight times.")),
+		card("Endpoints", table, el("p", {class: "sub more"}, "The dot is the change, the line its interval, the middle no change, the ends a quarter and four times.")),
 	]};
 }
 
@@ -105,7 +105,7 @@ function changeTable(rows) {
 	return el("div", {class: "scroll"}, el("table", {}, el("caption", {class: "unseen"}, "Numbers before and after"), el("thead", {}, el("tr", {}, ["", "Before", "After", "Change", "Interval", "Verdict"].map((t, i) =>
 		el(t ? "th" : "td", {scope: t ? "col" : null, class: i && i < 5 ? "num" : null}, t)))),
 	el("tbody", {}, rows.map(([name, c, format, counts]) => el("tr", {}, el("th", {scope: "row"}, name), el("td", {class: "num"}, format(c.before)), el("td", {class: "num"}, format(c.after)),
-		el("td", {class: "num"}, change(c.change)), el("td", {class: "num"}, intervalText(c) || "\u2013", rangeBar(c)), el("td", {}, verdict(c.verdict, counts)))))));
+		el("td", {class: "num"}, change(c.change)), el("td", {class: "num"}, el("div", {class: "sided"}, rangeBar(c), el("span", {}, intervalText(c) || "\u2013"))), el("td", {}, verdict(c.verdict, counts)))))));
 }
 
 // Both bars on one scale.

@@ -3,6 +3,7 @@
 "use strict";
 
 const BOX = {width: 196, height: 52};
+const LABELS_MAX = 60; // edges: with more, what is chosen says its numbers below
 const CALLERS = "\u0000callers"; // no service has that name
 
 function graph() {
@@ -16,7 +17,7 @@ function graph() {
 		node(`s ${s.name}`, {name: s.name, inside: true, service: s});
 	const edges = [];
 	for (const e of DATA.edges) {
-		const from = e.from ? node(`s ${e.from}`, {name: e.from, inside: true}) : node(CALLERS, {name: "callers that are not traced", system: "outside"});
+		const from = e.from ? node(`s ${e.from}`, {name: e.from, inside: true}) : node(CALLERS, {name: "untraced callers", system: "outside"});
 		const to = e.traced ? node(`s ${e.to}`, {name: e.to, inside: true}) : node(`x ${e.to}`, {name: e.to, system: e.system});
 		const edge = {from: from.id, to: to.id, a: from, b: to, data: e};
 		from.out.push(edge);
@@ -65,7 +66,7 @@ function drawMap(g, about, drawn) {
 	const loops = g.edges.filter((e) => e.from === e.to);
 	const edges = g.edges.filter((e) => e.from !== e.to);
 	const {layers, cells, chains} = layered([...g.nodes.keys()], edges);
-	const step = upright ? {layer: BOX.height + 74, row: BOX.width + 24} : {layer: BOX.width + 150, row: BOX.height + 34};
+	const step = upright ? {layer: BOX.height + 84, row: BOX.width + 24} : {layer: BOX.width + 136, row: BOX.height + 34};
 	const least = Math.min(...layers.flat().map((c) => c.at));
 	const most = Math.max(...layers.flat().map((c) => c.at));
 	const point = (cell) => {
@@ -75,9 +76,18 @@ function drawMap(g, about, drawn) {
 	const far = [(layers.length - 1) * step.layer, (most - least) * step.row];
 	const [width, height] = [(upright ? far[1] : far[0]) + BOX.width + 8, (upright ? far[0] : far[1]) + BOX.height + 8];
 	const root = svg("svg", {class: "map", width, height, viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": "Service map"});
-	const labels = edges.length <= 40;
-	edges.forEach((edge, i) => { edge.nodes = drawEdge(edge, chains[i].map(point), upright, labels); });
-	root.append(...edges.flatMap((e) => e.nodes.slice(0, 2)), ...edges.flatMap((e) => e.nodes.slice(2)));
+	const lines = chains.map((chain) => chain.map(point));
+	setPorts(edges, lines, upright);
+	edges.forEach((edge, i) => { edge.nodes = drawEdge(edge, lines[i], upright); });
+	root.append(...edges.flatMap((e) => e.nodes));
+	if (edges.length <= LABELS_MAX) {
+		const taken = [...cells.values()].map((cell) => [...point(cell), BOX.width / 2, BOX.height / 2]);
+		for (const edge of edges) {
+			const texts = drawLabel(edge, taken, upright);
+			edge.nodes.push(...texts);
+			root.append(...texts);
+		}
+	}
 	const boxes = new Map();
 	for (const [id, n] of g.nodes) {
 		const box = drawNode(n, point(cells.get(id)), loops.some((e) => e.from === id));
@@ -98,35 +108,64 @@ function drawNode(n, [x, y], loop) {
 		svg("text", {class: "small", x: BOX.width / 2, y: 40, "text-anchor": "middle"}, `${loop ? "\u21ba " : ""}${clip(nodeNote(n), 30)}`));
 }
 
-// A smooth line through the points; [line, arrow, labels...]
-function drawEdge(edge, points, upright, labels) {
-	const failing = edge.data.errors > 0 ? " failing" : "";
+// Ports: edges leave and arrive spread over a side, in the order of where they go.
+function setPorts(edges, chains, upright) {
+	const across = upright ? 0 : 1;
+	const ports = (side, index, near) => {
+		const by = new Map();
+		edges.forEach((edge, i) => by.set(edge[side], [...(by.get(edge[side]) || []), [chains[i][near(chains[i])][across], edge]]));
+		for (const list of by.values()) {
+			list.sort((a, b) => a[0] - b[0]);
+			const room = Math.min(18, ((upright ? BOX.width : BOX.height) - 20) / list.length);
+			list.forEach(([, edge], i) => { edge[index] = (i - (list.length - 1) / 2) * room; });
+		}
+	};
+	ports("from", "leaves", () => 1);
+	ports("to", "arrives", (chain) => chain.length - 2);
+}
+
+// The points that an edge's line goes through, from box to box, and where its arrow begins.
+function edgePath(edge, points, upright) {
 	const [first, last] = [points[0], points[points.length - 1]];
 	const forward = upright ? last[1] > first[1] : last[0] > first[0];
 	const away = (upright ? BOX.height : BOX.width) / 2 * (forward ? 1 : -1);
-	const from = upright ? [first[0], first[1] + away] : [first[0] + away, first[1]];
-	const tip = upright ? [last[0], last[1] - away] : [last[0] - away, last[1]];
 	const back = 8 * (forward ? 1 : -1);
+	const from = upright ? [first[0] + edge.leaves, first[1] + away] : [first[0] + away, first[1] + edge.leaves];
+	const tip = upright ? [last[0] + edge.arrives, last[1] - away] : [last[0] - away, last[1] + edge.arrives];
 	const end = upright ? [tip[0], tip[1] - back] : [tip[0] - back, tip[1]];
-	const path = [from, ...points.slice(1, -1), end];
+	return {path: [from, ...points.slice(1, -1), end], wing: upright ? `M${tip[0]} ${tip[1]}l-4.5 ${-back}h9z` : `M${tip[0]} ${tip[1]}l${-back} -4.5v9z`};
+}
+
+function drawEdge(edge, points, upright) {
+	const failing = edge.data.errors > 0 ? " failing" : "";
+	const {path, wing} = edgePath(edge, points, upright);
 	const curve = path.slice(1).map((p, i) => {
 		const a = path[i];
 		return upright ? `C${a[0]} ${(a[1] + p[1]) / 2} ${p[0]} ${(a[1] + p[1]) / 2} ${p[0]} ${p[1]}` : `C${(a[0] + p[0]) / 2} ${a[1]} ${(a[0] + p[0]) / 2} ${p[1]} ${p[0]} ${p[1]}`;
 	}).join("");
-	const wing = upright ? `M${tip[0]} ${tip[1]}l-4.5 ${-back}h9z` : `M${tip[0]} ${tip[1]}l${-back} -4.5v9z`;
-	const nodes = [svg("path", {class: `edge${failing}`, d: `M${from[0]} ${from[1]}${curve}`}, svg("title", {}, edgeSays(edge))), svg("path", {class: `arrow${failing}`, d: wing})];
-	// Near the end that has fewer edges: there labels have more room.
-	const spread = edge.a.out.length > edge.b.in.length;
-	const [a, b] = spread ? path.slice(-2) : path.slice(0, 2);
-	const t = edge.a.out.length === edge.b.in.length ? 0.5 : spread ? 0.64 : 0.36;
-	const s = t * t * (3 - 2 * t);
-	const [x, y] = upright ? [a[0] + (b[0] - a[0]) * s, a[1] + (b[1] - a[1]) * t] : [a[0] + (b[0] - a[0]) * t, a[1] + (b[1] - a[1]) * s];
+	edge.path = path;
+	return [svg("path", {class: `edge${failing}`, d: `M${path[0][0]} ${path[0][1]}${curve}`}, svg("title", {}, edgeSays(edge))), svg("path", {class: `arrow${failing}`, d: wing})];
+}
+
+// Where along its line a label stands on nothing else; the middle when there is no such place.
+function labelPlace(edge, taken, upright) {
+	const half = [50, edge.data.errors ? 17 : 9];
+	const free = (x, y) => taken.every((t) => Math.abs(x - t[0]) > half[0] + t[2] || Math.abs(y - t[1]) > half[1] + t[3]);
+	const at = (a, b, t) => {
+		const s = t * t * (3 - 2 * t); // near enough to the curve
+		return upright ? [a[0] + (b[0] - a[0]) * s, a[1] + (b[1] - a[1]) * t] : [a[0] + (b[0] - a[0]) * t, a[1] + (b[1] - a[1]) * s];
+	};
+	const segments = edge.path.slice(1).map((p, i) => [edge.path[i], p]);
+	const places = [0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8, 0.1, 0.9].flatMap((t) => segments.map(([a, b]) => at(a, b, t)));
+	const place = places.find(([x, y]) => free(x, y)) || places[0];
+	taken.push([...place, ...half]);
+	return place;
+}
+
+function drawLabel(edge, taken, upright) {
+	const [x, y] = labelPlace(edge, taken, upright);
 	const label = (dy, text, more) => svg("text", {class: `label ${more}`, x, y: y + dy, "text-anchor": "middle"}, text);
-	if (labels)
-		nodes.push(label(-5, edgeText(edge.data), "small"));
-	if (labels && failing)
-		nodes.push(label(10, `${percent(edge.data.errors / edge.data.calls)} errors`, "errors"));
-	return nodes;
+	return edge.data.errors ? [label(-3, edgeText(edge.data), "small"), label(12, `${percent(edge.data.errors / edge.data.calls)} errors`, "errors")] : [label(4, edgeText(edge.data), "small")];
 }
 
 function chooseNode(drawn, g, id) {
@@ -190,7 +229,7 @@ function edgeTable() {
 	return sortableTable({
 		name: "edges", noun: "edge", caption: "Who calls whom", rows: DATA.edges, filter: (e) => `${e.from} ${e.to} ${e.system}`, flag: {text: "only with errors", keep: (e) => e.errors > 0}, sort: [6, true],
 		columns: [
-			{title: "From", wide: true, value: (e) => e.from, cell: (e) => (e.from ? traced(e.from, 100) : el("span", {class: "soft"}, "callers that are not traced"))},
+			{title: "From", wide: true, value: (e) => e.from, cell: (e) => (e.from ? traced(e.from, 100) : el("span", {class: "soft"}, "untraced callers"))},
 			{title: "To", wide: true, value: (e) => e.to, cell: (e) => [traced(e.to, 160), el("small", {}, e.traced ? "traced" : SYSTEMS[e.system] || traced(e.system, 40))]},
 			{title: "Calls", num: true, value: (e) => e.calls, cell: (e) => count(e.calls)},
 			{title: "Rate", num: true, value: (e) => e.calls, cell: (e) => rate(e.calls, span_s())},

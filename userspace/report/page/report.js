@@ -126,10 +126,10 @@ function recordingsCard() {
 	if (!DATA.recordings.length)
 		return null;
 	return card(DATA.recordings.length === 1 ? "The recording" : "The recordings", el("div", {class: "scroll"}, el("table", {}, el("caption", {class: "unseen"}, "Recordings in this report"),
-		el("thead", {}, el("tr", {}, ["File", "Host", "From", "Lasted", "Spans", "Traces", "What was asked for"].map((t, i) => el("th", {scope: "col", class: i === 4 || i === 5 ? "num" : null}, t)))),
-		el("tbody", {}, DATA.recordings.map((r) => el("tr", {}, el("th", {scope: "row"}, traced(r.path), el("small", {}, "spantap ", traced(r.version))), el("td", {}, traced(r.host)),
+		el("thead", {}, el("tr", {}, ["File", "Host", "From", "Lasted", "Spans", "Traces", "What was asked for"].map((t, i) => el("th", {scope: "col", class: i === 4 || i === 5 ? "num" : i === 0 || i === 6 ? "wide" : null}, t)))),
+		el("tbody", {}, DATA.recordings.map((r) => el("tr", {}, el("th", {scope: "row", class: "wide"}, traced(r.path), el("small", {}, "spantap ", traced(r.version))), el("td", {}, traced(r.host)),
 			el("td", {}, r.end_us ? `${day(r.start_us)} ${clock(r.start_us)}` : "\u2013"), el("td", {}, r.end_us ? duration((r.end_us - r.start_us) * 1000) : "empty"),
-			el("td", {class: "num"}, count(r.spans)), el("td", {class: "num"}, count(r.traces)), el("td", {}, r.description ? traced(r.description, 300, "code") : "\u2013")))))));
+			el("td", {class: "num"}, count(r.spans)), el("td", {class: "num"}, count(r.traces)), el("td", {class: "wide"}, r.description ? traced(r.description, 300, "code") : "\u2013")))))));
 }
 
 function overview() {

@@ -38,9 +38,9 @@ function waterfall(trace, wanted) {
 	const w = {trace, list: [], place: new Map(), rows: new Map(), from: 0, to: trace.end, query: "", matches: null, active: null};
 	w.space = el("div", {class: "space", role: "rowgroup"});
 	w.box = el("div", {class: "rows", role: "treegrid", "aria-label": "Spans of the trace", "aria-colcount": 3, on: {keydown: (e) => treeKey(w, e), scroll: () => later(w), click: (e) => treeClick(w, e)}}, w.space);
-	w.ticks = el("span", {class: "ticks", "aria-hidden": "true"});
+	w.ticks = el("span", {class: "ticks"});
 	w.side = el("aside", {class: "card side", "aria-label": "The chosen span"});
-	w.found = el("span", {class: "soft"});
+	w.found = el("span", {class: "soft found"});
 	w.search = el("input", {type: "search", id: "search", placeholder: "Search names and attributes", "aria-label": "Search spans", autocomplete: "off", spellcheck: "false", on: {
 		input: () => search(w, w.search.value), keydown: (e) => searchKey(w, e)}});
 	const button = (text, action) => el("button", {type: "button", on: {click: action}}, text);
@@ -49,8 +49,8 @@ function waterfall(trace, wanted) {
 		button("Zoom to span", () => w.active && zoom(w, w.active.start, w.active.start + w.active.took)), w.whole);
 	const keys = el("p", {class: "keys"}, [["\u2191 \u2193", "move"], ["\u2190 \u2192", "collapse, expand"], ["z", "zoom to span"], ["Esc", "whole trace"], ["/", "search"], ["n", "next match"]]
 		.flatMap(([key, what], i) => [i ? " \u00b7 " : "", el("kbd", {}, key), ` ${what}`]));
-	const ruler = el("div", {class: "ruler", "aria-hidden": "true"}, el("span", {}, "Span"), el("span", {class: "took num"}), w.ticks);
-	const nodes = [el("div", {class: "trace"}, el("div", {class: "card"}, tools, ruler, w.box, keys), w.side)];
+	w.ruler = el("div", {class: "ruler", "aria-hidden": "true"}, el("span", {}, "Span"), el("span", {class: "took num"}), w.ticks);
+	const nodes = [el("div", {class: "trace"}, el("div", {class: "card"}, tools, w.ruler, w.box, keys), w.side)];
 	list(w);
 	const start = () => {
 		measure(w);
@@ -90,6 +90,7 @@ function list(w) {
 
 function measure(w) {
 	w.height = matchMedia("(max-width: 640px)").matches ? 44 : 28;
+	w.ruler.style.paddingRight = `${w.box.offsetWidth - w.box.clientWidth}px`; // the scroll bar's
 	for (const row of w.rows.values())
 		row.remove();
 	w.rows.clear();
