@@ -112,6 +112,12 @@ struct sink *exporter_sink_new(const struct exporter *exporter, const char *url,
 			       struct error *error);
 
 /*
+ * For who may wait, unlike a sink: until no more than `spans` are in the queue or under way, at most until until_ns
+ * (CLOCK_MONOTONIC). True when it is so: what is handed over then does not overflow.
+ */
+bool exporter_sink_wait(struct sink *sink, size_t spans, uint64_t until_ns);
+
+/*
  * Starts the end without waiting for it. Called on all exporters before finish is called on the
  * first, the bounded time is that of all together, not of each. No traces may follow.
  */

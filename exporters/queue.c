@@ -35,6 +35,7 @@ void span_queue_init(struct span_queue *q, size_t max, size_t batch_max)
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&q->changed, &monotonic);
 	pthread_cond_init(&q->ended, &monotonic);
+	pthread_cond_init(&q->fewer, &monotonic);
 	pthread_condattr_destroy(&monotonic);
 }
 
@@ -59,6 +60,7 @@ void span_queue_release(struct span_queue *q)
 	list_free(q->first);
 	list_free(q->done);
 	list_free(q->spare);
+	pthread_cond_destroy(&q->fewer);
 	pthread_cond_destroy(&q->ended);
 	pthread_cond_destroy(&q->changed);
 	pthread_mutex_destroy(&q->lock);
@@ -263,6 +265,18 @@ bool span_queue_wait_ended(struct span_queue *q, uint64_t deadline_ns)
 	return ended;
 }
 
+bool span_queue_wait_fewer(struct span_queue *q, size_t count, uint64_t until_ns)
+{
+	bool fewer;
+
+	pthread_mutex_lock(&q->lock);
+	while (q->count + q->taken > count && clock_now_ns() < until_ns)
+		wait_until(q, &q->fewer, until_ns);
+	fewer = q->count + q->taken <= count;
+	pthread_mutex_unlock(&q->lock);
+	return fewer;
+}
+
 bool span_queue_ending(struct span_queue *q)
 {
 	return atomic_load(&q->deadline_ns) != UINT64_MAX;
@@ -322,6 +336,7 @@ size_t span_queue_take(struct span_queue *q, const struct span **out, struct que
 		wait_until(q, &q->changed, until_ns);
 	}
 	count = unlink_batch(q, out, taken);
+	q->taken += count;
 	pthread_mutex_unlock(&q->lock);
 	return count;
 }
@@ -329,12 +344,15 @@ size_t span_queue_take(struct span_queue *q, const struct span **out, struct que
 void span_queue_give_back(struct span_queue *q, struct queue_entry *taken)
 {
 	struct queue_entry *last = taken;
+	size_t count = 1;
 
-	while (last->next)
+	for (; last->next; count++)
 		last = last->next;
 	pthread_mutex_lock(&q->lock);
 	last->next = q->done;
 	q->done = taken;
+	q->taken -= count;
+	pthread_cond_signal(&q->fewer);
 	pthread_mutex_unlock(&q->lock);
 }
 

@@ -34,8 +34,10 @@ struct span_queue {
 	pthread_mutex_t lock;
 	pthread_cond_t changed; /* for the sender */
 	pthread_cond_t ended;   /* for the main thread */
+	pthread_cond_t fewer;   /* the same: fewer spans wait */
 	struct queue_entry *first, *last;
 	size_t count; /* waiting, not those that were taken */
+	size_t taken; /* by the sender, and not given back */
 	size_t bytes;
 	struct queue_entry *done;
 	struct exporter_counters counters;
@@ -50,6 +52,12 @@ void span_queue_release(struct span_queue *q);
 
 /* Main thread: copies the trace's spans. All of them or, counted as dropped_full, none. */
 void span_queue_add(struct span_queue *q, const struct trace *trace);
+
+/*
+ * Main thread, where it may wait after all: until no more than count spans wait or are being sent, at most until
+ * until_ns (CLOCK_MONOTONIC); true when it is so.
+ */
+bool span_queue_wait_fewer(struct span_queue *q, size_t count, uint64_t until_ns);
 
 /* Main thread: takes back what was sent. */
 void span_queue_recycle(struct span_queue *q);

@@ -207,3 +207,8 @@ void exporter_sink_counters(struct sink *sink, struct exporter_counters *out)
 {
 	span_queue_counters(&of(sink)->queue, out);
 }
+
+bool exporter_sink_wait(struct sink *sink, size_t spans, uint64_t until_ns)
+{
+	return span_queue_wait_fewer(&of(sink)->queue, spans, until_ns);
+}

@@ -2,11 +2,9 @@
 /* See lines.h. */
 #include "userspace/report/lines.h"
 
-#include "userspace/base/json.h"
 #include "userspace/base/memory.h"
-#include "userspace/span/incomplete.h"
+#include "userspace/report/span_part.h"
 
-#define PARENT_RULE_KEY "spantap.parent.rule"
 #define LINE_MAX_BYTES (4u << 20)
 
 struct lines {
@@ -37,23 +35,7 @@ static void add_attributes(struct json *j, const struct span *s)
 {
 	json_key(j, "attributes");
 	json_object(j);
-	for (uint32_t i = 0; i < s->attributes.count; i++) {
-		const struct attribute *a = &s->attributes.items[i];
-
-		if (!strcmp(a->key, PARENT_RULE_KEY)) /* ours, below */
-			continue;
-		json_key(j, a->key);
-		if (a->type == ATTRIBUTE_STRING)
-			json_string(j, attribute_string(&s->attributes, a));
-		else if (a->type == ATTRIBUTE_INT)
-			json_int(j, a->integer);
-		else if (a->type == ATTRIBUTE_BOOL)
-			json_bool(j, a->boolean);
-		else
-			json_double(j, a->number);
-	}
-	if (s->rule != PARENT_ROOT)
-		add_text(j, PARENT_RULE_KEY, parent_rule_name(s->rule));
+	span_part_attributes(j, s);
 	json_object_end(j);
 }
 
@@ -89,8 +71,6 @@ static void add_time(struct json *j, const struct span_time *t)
 
 static void add_span(struct json *j, const struct span *s)
 {
-	static const char *const statuses[] = { "unset", "ok", "error" };
-
 	json_object(j);
 	add_hex(j, "trace_id", s->trace_id, TRACE_ID_SIZE);
 	add_hex(j, "span_id", s->span_id, SPAN_ID_SIZE);
@@ -103,7 +83,7 @@ static void add_span(struct json *j, const struct span *s)
 	if (s->ttfb_ns)
 		add_uint(j, "ttfb_ns", s->ttfb_ns);
 	add_uint(j, "end_ns", s->end_ns);
-	add_text(j, "status", statuses[s->outcome]);
+	add_text(j, "status", span_part_status(s));
 	add_text(j, "status_message", s->outcome == OUTCOME_ERROR ? s->outcome_message : "");
 	add_text(j, "service", s->resource ? s->resource->service : "");
 	if (s->resource && s->resource->pid) {
@@ -119,11 +99,7 @@ static void add_span(struct json *j, const struct span *s)
 	add_time(j, &s->time);
 	if (s->incomplete) {
 		json_key(j, "incomplete");
-		json_array(j);
-		for (unsigned int bit = 0; incomplete_name(bit); bit++)
-			if (s->incomplete & 1u << bit)
-				json_text(j, incomplete_name(bit));
-		json_array_end(j);
+		span_part_incomplete(j, s);
 	}
 	add_attributes(j, s);
 	add_links(j, s);
