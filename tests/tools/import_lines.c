@@ -23,8 +23,8 @@
 #include "userspace/store/recording.h"
 
 #define TRACE_SPANS_MAX 1000000
-#define QUEUED_SPANS_MAX \
-	2000 /* given to the writer and not yet written: it drops what its queue cannot hold */
+#define QUEUED_SPANS_MAX 30000 /* given to the writer, not yet written: it drops what has no room \
+				*/
 
 struct placed {
 	const struct span *span;
