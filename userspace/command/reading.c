@@ -62,10 +62,8 @@ static void tell(struct reading *r)
 
 bool reading_next(struct reading *r, struct trace *out)
 {
-	trace_ref ref;
-
 	tell(r);
-	if (!recordings_next(r->recordings, out, &ref))
+	if (!recordings_next(r->recordings, out, &r->ref))
 		return false;
 	r->spans += out->count;
 	return true;

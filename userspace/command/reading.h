@@ -2,8 +2,8 @@
 #ifndef SPANTAP_COMMAND_READING_H
 #define SPANTAP_COMMAND_READING_H
 
-/* Recordings read from the first trace to the last, with progress on a terminal, for convert and
- * export. */
+/* Recordings read from the first trace to the last, with progress on a terminal, for convert,
+ * export and report. */
 
 #include "userspace/base/option.h"
 #include "userspace/store/recording.h"
@@ -16,6 +16,7 @@ struct reading {
 	bool shown, tell;       /* a line of progress stands there; and may */
 	uint64_t told_ns;
 	uint64_t spans; /* read so far */
+	trace_ref ref;  /* of the last trace */
 };
 
 /* Opens all files. `quiet`: no progress, whatever stderr is. 0, or -EINVAL with one sentence. */
