@@ -8,6 +8,7 @@
 
 #define COMMANDS(X) \
 	X(trace)    \
+	X(report)   \
 	X(run)      \
 	X(doctor)
 
