@@ -21,8 +21,9 @@ struct noise {
 
 const char *workload_name(enum workload_kind kind)
 {
-	static const char *const names[] = { "independent", "related", "shared", "bimodal",
-					     "tied",        "heavy",   "bursts", "warming" };
+	static const char *const names[] = { "independent", "related", "shared",
+					     "bimodal",     "tied",    "heavy",
+					     "bursts",      "warming", "wandering" };
 
 	return names[kind];
 }
@@ -55,6 +56,9 @@ static double factor_of(struct noise *n, double at, struct random *r)
 	case WORKLOAD_RELATED:
 		n->related = 0.9 * n->related + sqrt(1 - 0.81) * z;
 		return exp(n->sigma * n->related);
+	case WORKLOAD_WANDERING:
+		n->related = 0.99 * n->related + sqrt(1 - 0.9801) * random_normal(r);
+		return exp(n->sigma * (0.87 * z + 0.5 * n->related));
 	case WORKLOAD_SHARED:
 		return exp(n->sigma * (0.87 * z + 0.5 * wave));
 	case WORKLOAD_BIMODAL:

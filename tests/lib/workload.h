@@ -17,12 +17,13 @@ enum workload_kind {
 	WORKLOAD_RELATED = 1,     /* each request resembles the one before: autoregression, 0.9 */
 	WORKLOAD_SHARED =
 		2, /* half the deviation is the machine's, common to all endpoints, over a tenth */
-	WORKLOAD_BIMODAL = 3, /* one in ten takes 20 times as long: a cache that misses */
-	WORKLOAD_TIED = 4,    /* few different values */
-	WORKLOAD_HEAVY = 5,   /* Pareto, exponent 1.3: no variance */
-	WORKLOAD_BURSTS = 6,  /* short times of three times the latency, and of errors */
-	WORKLOAD_WARMING = 7, /* the first tenth takes up to twice as long, and then it drifts */
-	WORKLOAD_KINDS = 8,
+	WORKLOAD_BIMODAL = 3,   /* one in ten takes 20 times as long: a cache that misses */
+	WORKLOAD_TIED = 4,      /* few different values */
+	WORKLOAD_HEAVY = 5,     /* Pareto, exponent 1.3: no variance */
+	WORKLOAD_BURSTS = 6,    /* short times of three times the latency, and of errors */
+	WORKLOAD_WARMING = 7,   /* the first tenth takes up to twice as long, and then it drifts */
+	WORKLOAD_WANDERING = 8, /* half the deviation is an autoregression, 0.99 */
+	WORKLOAD_KINDS = 9,
 };
 
 const char *workload_name(enum workload_kind kind);
