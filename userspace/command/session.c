@@ -35,7 +35,8 @@ struct session {
 	FILE *out;
 	struct session_watch watch;
 	int signals;
-	bool ran; /* there is something to sum up */
+	bool ran;  /* there is something to sum up */
+	bool over; /* and it is */
 };
 
 void session_defaults(struct session_options *o)
@@ -380,16 +381,24 @@ static void tell_summary(struct session *s)
 			s->sinks[i]->finish(s->sinks[i], &sum);
 }
 
-void session_finish(struct session *s)
+void session_end(struct session *s)
 {
-	if (!s)
+	if (s->over)
 		return;
+	s->over = true;
 	if (s->capture)
 		capture_finish(s->capture);
 	if (s->stitch)
 		stitch_flush(s->stitch);
 	if (s->ran)
 		tell_summary(s);
+}
+
+void session_finish(struct session *s)
+{
+	if (!s)
+		return;
+	session_end(s);
 	stitch_free(s->stitch);
 	for (size_t i = 0; i < s->sink_count; i++)
 		s->sinks[i]->free(s->sinks[i]);

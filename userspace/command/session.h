@@ -103,7 +103,10 @@ void session_totals(const struct session *s, struct summary *out);
 /* Until a signal, the duration's end, the targets' end or a file's end. 0 or negative errno with *error. */
 int session_loop(struct session *s, struct error *error);
 
-/* Ends what is open, tells sinks the summary, frees all. */
+/* Ends what is open and tells sinks the summary, which can still be asked then. Nothing but session_finish() may follow. */
+void session_end(struct session *s);
+
+/* The same if it was not done, and frees all. */
 void session_finish(struct session *s);
 
 /* How many processes are followed now, and how. */

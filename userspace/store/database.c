@@ -60,7 +60,8 @@ int64_t database_number(sqlite3 *db, const char *sql, int64_t otherwise)
 	sqlite3_stmt *row = NULL;
 	int64_t number = otherwise;
 
-	if (sqlite3_prepare_v2(db, sql, -1, &row, NULL) == SQLITE_OK && sqlite3_step(row) == SQLITE_ROW)
+	if (sqlite3_prepare_v2(db, sql, -1, &row, NULL) == SQLITE_OK &&
+	    sqlite3_step(row) == SQLITE_ROW)
 		number = sqlite3_column_int64(row, 0);
 	sqlite3_finalize(row);
 	return number;
@@ -76,7 +77,8 @@ int database_error(sqlite3 *db, int code, const char *path, struct error *error)
 	case SQLITE_NOMEM:
 		return error_set(error, -ENOMEM, "%s: out of memory", path);
 	case SQLITE_CANTOPEN:
-		return error_set(error, -EIO, "%s: cannot be opened: %s", path, error_name(cause ? cause : EACCES));
+		return error_set(error, -EIO, "%s: cannot be opened: %s", path,
+				 error_name(cause ? cause : EACCES));
 	case SQLITE_NOTADB:
 		return error_set(error, -EINVAL, "%s: is not a recording", path);
 	case SQLITE_BUSY:

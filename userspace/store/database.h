@@ -9,7 +9,8 @@
 #include "userspace/base/bytes.h"
 #include "userspace/base/error.h"
 
-/* Opens path whatever characters it has. `parameters`: "mode=ro&immutable=1"; NULL: to write. An SQLite result code. */
+/* Opens path whatever characters it has. `parameters`: "mode=ro&immutable=1"; NULL: to write. An
+ * SQLite result code. */
 int database_open(const char *path, const char *parameters, sqlite3 **out);
 
 /* One statement without a result. An SQLite result code. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * See decode.h. Shapes and resources are decoded once and kept; a span is then its shape's attributes with the row's
- * values put in.
+ * See decode.h. Shapes and resources are decoded once and kept; a span is then its shape's
+ * attributes with the row's values put in.
  */
 #include "userspace/store/decode.h"
 
@@ -35,9 +35,11 @@ struct shape {
 int decoder_init(struct decoder *d, sqlite3 *db, struct names *names)
 {
 	static const char *const sql[] = {
-		"SELECT protocol, kind, name, status, message, rule, sure, trace_flags, has_parent, parent_remote, "
+		"SELECT protocol, kind, name, status, message, rule, sure, trace_flags, "
+		"has_parent, parent_remote, "
 		"incomplete, time, dropped, attributes FROM shape WHERE id = ?",
-		"SELECT pid, service, container_id, language, attributes, dropped FROM resource WHERE id = ?",
+		"SELECT pid, service, container_id, language, attributes, dropped FROM resource "
+		"WHERE id = ?",
 		"SELECT value FROM text WHERE id = ?",
 	};
 	sqlite3_stmt **const statements[] = { &d->shape, &d->resource, &d->text };
@@ -48,7 +50,8 @@ int decoder_init(struct decoder *d, sqlite3 *db, struct names *names)
 	map_init(&d->resources, sizeof(int64_t), RESOURCES_MAX);
 	buf_init(&d->scratch, SCRATCH_MAX);
 	for (int i = 0; !code && i < 3; i++)
-		code = sqlite3_prepare_v3(db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, statements[i], NULL);
+		code = sqlite3_prepare_v3(db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, statements[i],
+					  NULL);
 	return code;
 }
 
@@ -116,7 +119,9 @@ static enum parent_rule rule_of(struct bytes word)
 
 static enum outcome outcome_of(struct bytes word)
 {
-	return bytes_is(word, "error") ? OUTCOME_ERROR : bytes_is(word, "ok") ? OUTCOME_OK : OUTCOME_UNSET;
+	return bytes_is(word, "error") ? OUTCOME_ERROR
+	       : bytes_is(word, "ok")  ? OUTCOME_OK
+				       : OUTCOME_UNSET;
 }
 
 /* ---- attributes ----------------------------------------------------------------------------- */
@@ -149,7 +154,8 @@ static bool set_value(struct attributes *a, struct attribute *item, const struct
 }
 
 /* An object of attributes; *varies: which are null. NULL: none may be. */
-static bool read_attributes(struct decoder *d, struct bytes json, struct attributes *a, uint64_t *varies)
+static bool read_attributes(struct decoder *d, struct bytes json, struct attributes *a,
+			    uint64_t *varies)
 {
 	struct values v;
 	struct value value;
@@ -286,7 +292,8 @@ static bool next_value(struct decoder *d, struct values *v, struct value *value)
 	return values_next(v, &key, value) && resolve(d, value);
 }
 
-static bool varying_fields(struct decoder *d, const struct shape *shape, struct values *v, struct span *s)
+static bool varying_fields(struct decoder *d, const struct shape *shape, struct values *v,
+			   struct span *s)
 {
 	struct value value;
 
@@ -333,7 +340,8 @@ static bool from_shape(const struct shape *shape, struct span *s)
 	memcpy(a->items, shape->attributes.items, shape->attributes.count * sizeof(a->items[0]));
 	a->count = shape->attributes.count;
 	a->dropped = shape->dropped;
-	if (shape->attributes.text.len && !buf_add_bytes(&a->text, buf_bytes(&shape->attributes.text)))
+	if (shape->attributes.text.len &&
+	    !buf_add_bytes(&a->text, buf_bytes(&shape->attributes.text)))
 		return false;
 	s->trace_flags = shape->trace_flags;
 	s->kind = shape->kind;
@@ -396,8 +404,9 @@ static bool read_parent(sqlite3_stmt *row, const struct decode_trace *trace, str
 static void read_times(sqlite3_stmt *row, uint64_t start_ns, struct span *s)
 {
 	s->start_ns = start_ns + (uint64_t)sqlite3_column_int64(row, 3);
-	s->ttfb_ns = sqlite3_column_type(row, 4) == SQLITE_NULL ? 0 :
-								  s->start_ns + (uint64_t)sqlite3_column_int64(row, 4);
+	s->ttfb_ns = sqlite3_column_type(row, 4) == SQLITE_NULL
+			     ? 0
+			     : s->start_ns + (uint64_t)sqlite3_column_int64(row, 4);
 	s->end_ns = s->start_ns + (uint64_t)sqlite3_column_int64(row, 5);
 	s->time.cpu_ns = (uint64_t)sqlite3_column_int64(row, 9);
 	s->time.runqueue_ns = (uint64_t)sqlite3_column_int64(row, 10);
@@ -417,7 +426,8 @@ static bool read_links(sqlite3_stmt *row, struct span *s)
 	return true;
 }
 
-bool decoder_span(struct decoder *d, sqlite3_stmt *row, const struct decode_trace *trace, struct span *s)
+bool decoder_span(struct decoder *d, sqlite3_stmt *row, const struct decode_trace *trace,
+		  struct span *s)
 {
 	const struct shape *shape = shape_of(d, sqlite3_column_int64(row, 6));
 	struct bytes id = database_bytes(row, 1);
@@ -433,9 +443,9 @@ bool decoder_span(struct decoder *d, sqlite3_stmt *row, const struct decode_trac
 	s->resource = resource_hold(resource);
 	if (damaged)
 		return false;
-	s->tid = sqlite3_column_type(row, 8) != SQLITE_NULL ? (uint32_t)sqlite3_column_int64(row, 8) :
-		 resource				    ? resource->pid :
-							      0;
+	s->tid = sqlite3_column_type(row, 8) != SQLITE_NULL ? (uint32_t)sqlite3_column_int64(row, 8)
+		 : resource                                 ? resource->pid
+							    : 0;
 	read_times(row, trace->start_ns, s);
 	s->call_hash = (uint64_t)sqlite3_column_int64(row, 12);
 	s->connection = (uint64_t)sqlite3_column_int64(row, 13);

@@ -3,7 +3,8 @@
 #define SPANTAP_STORE_DECODE_H
 
 /*
- * Rows of a recording back into spans. A row that makes no sense gives no span; nothing in a file is trusted.
+ * Rows of a recording back into spans. A row that makes no sense gives no span; nothing in a file
+ * is trusted.
  */
 
 #include <sqlite3.h>
@@ -13,7 +14,7 @@
 
 struct decoder {
 	sqlite3_stmt *shape, *resource, *text; /* SELECT ... WHERE id = ? */
-	struct names *names;		       /* of all files */
+	struct names *names;                   /* of all files */
 	struct map shapes, resources;
 	struct buf scratch;
 };
@@ -23,18 +24,20 @@ int decoder_init(struct decoder *d, sqlite3 *db, struct names *names);
 void decoder_release(struct decoder *d);
 
 /* The columns that decoder_span wants. */
-#define DECODE_SPAN_COLUMNS \
-	"id, span_id, parent, start, ttfb, duration, shape, resource, tid, cpu, runqueue, blocked, call_hash, connection, varying, links"
+#define DECODE_SPAN_COLUMNS                                                                 \
+	"id, span_id, parent, start, ttfb, duration, shape, resource, tid, cpu, runqueue, " \
+	"blocked, call_hash, connection, varying, links"
 
 struct decode_trace {
 	uint8_t trace_id[TRACE_ID_SIZE];
 	uint64_t start_ns;
 	struct span *const *spans; /* so far: a parent is one of them */
-	const int64_t *rows;	   /* their numbers within the trace, ascending */
+	const int64_t *rows;       /* their numbers within the trace, ascending */
 	size_t count;
 };
 
 /* Fills s. False when the row is damaged. */
-bool decoder_span(struct decoder *d, sqlite3_stmt *row, const struct decode_trace *trace, struct span *s);
+bool decoder_span(struct decoder *d, sqlite3_stmt *row, const struct decode_trace *trace,
+		  struct span *s);
 
 #endif

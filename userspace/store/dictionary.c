@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* See dictionary.h. Two keys of one hash are not both kept: the second takes the place of the first. */
+/* See dictionary.h. Two keys of one hash are not both kept: the second takes the place of the
+ * first. */
 #include "userspace/store/dictionary.h"
 
 #include <errno.h>

@@ -3,8 +3,8 @@
 #define SPANTAP_STORE_DICTIONARY_H
 
 /*
- * What was written once and is referred to by its row number from then on. Bounded: who finds it full clears
- * it, and what comes again is written again.
+ * What was written once and is referred to by its row number from then on. Bounded: who finds it
+ * full clears it, and what comes again is written again.
  */
 
 #include "userspace/base/bytes.h"

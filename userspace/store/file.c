@@ -17,15 +17,19 @@ static void tell_damage(struct file *f)
 	unsigned long long traces = f->lost.traces, spans = f->lost.spans;
 
 	if (f->lost.log)
-		snprintf(text, size, "its log (%.100s-wal) cannot be read here: the newest spans may be missing",
-			 f->path);
+		snprintf(
+			text, size,
+			"its log (%.100s-wal) cannot be read here: the newest spans may be missing",
+			f->path);
 	else if (f->lost.unsure)
 		snprintf(text, size,
-			 "damaged: %llu span%s of traces that are read and an unknown number of other traces are lost",
+			 "damaged: %llu span%s of traces that are read and an unknown number of "
+			 "other traces are lost",
 			 spans, spans == 1 ? "" : "s");
 	else if (spans || traces)
-		snprintf(text, size, "damaged: %llu trace%s and %llu span%s of others could not be read", traces,
-			 traces == 1 ? "" : "s", spans, spans == 1 ? "" : "s");
+		snprintf(text, size,
+			 "damaged: %llu trace%s and %llu span%s of others could not be read",
+			 traces, traces == 1 ? "" : "s", spans, spans == 1 ? "" : "s");
 	else if (f->lost.cut)
 		snprintf(text, size, "%llu spans of traces with more than %d are not read",
 			 (unsigned long long)f->lost.cut, TRACE_SPANS_MAX);
@@ -40,8 +44,8 @@ static bool read_trace(sqlite3_stmt *row, struct file_trace *out)
 	out->row = sqlite3_column_int64(row, 0);
 	out->start_ns = (uint64_t)sqlite3_column_int64(row, 2);
 	out->spans = sqlite3_column_int64(row, 3);
-	if (id.len != TRACE_ID_SIZE || out->row <= 0 || out->row > FILE_ROW_MAX || out->spans <= 0 ||
-	    out->spans > FILE_ROW_MAX)
+	if (id.len != TRACE_ID_SIZE || out->row <= 0 || out->row > FILE_ROW_MAX ||
+	    out->spans <= 0 || out->spans > FILE_ROW_MAX)
 		return false;
 	memcpy(out->trace_id, id.data, TRACE_ID_SIZE);
 	return true;
@@ -61,8 +65,8 @@ static int seek(struct file *f, int64_t after)
 }
 
 /*
- * The table cannot be read behind row `after`: looks for the next row from which on it can, in steps that grow, then
- * between the last that failed and the first that did not.
+ * The table cannot be read behind row `after`: looks for the next row from which on it can, in
+ * steps that grow, then between the last that failed and the first that did not.
  */
 static int skip_damage(struct file *f, int64_t after)
 {
@@ -160,8 +164,8 @@ static int step(struct file_cursor *c)
 	return code == SQLITE_ROW && c->at <= last ? SQLITE_CORRUPT : code;
 }
 
-static void read_span(struct file *f, struct file_cursor *c, struct decode_trace *decode, int64_t number, size_t first,
-		      struct span_pool *out)
+static void read_span(struct file *f, struct file_cursor *c, struct decode_trace *decode,
+		      int64_t number, size_t first, struct span_pool *out)
 {
 	struct span *s = span_pool_add(out, number);
 
@@ -174,7 +178,8 @@ static void read_span(struct file *f, struct file_cursor *c, struct decode_trace
 		span_pool_drop(out);
 }
 
-bool file_spans(struct file *f, struct file_cursor *c, const struct file_trace *trace, struct span_pool *out)
+bool file_spans(struct file *f, struct file_cursor *c, const struct file_trace *trace,
+		struct span_pool *out)
 {
 	size_t first = out->count;
 	int64_t end = trace->row + trace->spans, missing;

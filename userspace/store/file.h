@@ -3,8 +3,8 @@
 #define SPANTAP_STORE_FILE_H
 
 /*
- * One recording, read: what it says about itself, and its traces one after the other. What is damaged is skipped and
- * told in info.damage.
+ * One recording, read: what it says about itself, and its traces one after the other. What is
+ * damaged is skipped and told in info.damage.
  */
 
 #include "userspace/store/decode.h"
@@ -34,9 +34,9 @@ struct file {
 	struct decoder decoder;
 	sqlite3_stmt *traces, *trace;
 	struct file_cursor next_spans, get_spans;
-	int64_t trace_row;	 /* of the last trace read */
+	int64_t trace_row;       /* of the last trace read */
 	bool traces_open, ended; /* the statement stands somewhere; there is no more */
-	struct { /* not read */
+	struct {                 /* not read */
 		uint64_t traces, spans, places, cut;
 		bool unsure; /* nobody knows how many */
 		bool log;    /* the write-ahead log beside it */
@@ -55,6 +55,7 @@ void file_rewind(struct file *f);
 bool file_find(struct file *f, int64_t row, struct file_trace *out);
 
 /* Adds the trace's spans to the pool; c: one of f's cursors. False: not one could be read. */
-bool file_spans(struct file *f, struct file_cursor *c, const struct file_trace *trace, struct span_pool *out);
+bool file_spans(struct file *f, struct file_cursor *c, const struct file_trace *trace,
+		struct span_pool *out);
 
 #endif

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * See join.h. Two passes over the tables of traces, so that memory goes to those that matter: the first keeps eight bytes
- * of each id and sorts them, the second the places of those that were there twice.
+ * See join.h. Two passes over the tables of traces, so that memory goes to those that matter: the
+ * first keeps eight bytes of each id and sorts them, the second the places of those that were there
+ * twice.
  */
 #include "userspace/store/join.h"
 
@@ -58,7 +59,8 @@ static void keep_doubles(struct ids *ids)
 	if (ids->count)
 		qsort(ids->items, ids->count, sizeof(uint64_t), by_value);
 	for (size_t i = 1; i < ids->count; i++)
-		if (ids->items[i] == ids->items[i - 1] && (!kept || ids->items[kept - 1] != ids->items[i]))
+		if (ids->items[i] == ids->items[i - 1] &&
+		    (!kept || ids->items[kept - 1] != ids->items[i]))
 			ids->items[kept++] = ids->items[i];
 	ids->count = kept;
 }

@@ -48,7 +48,8 @@ const char *names_text(struct names *n, struct bytes text)
 
 	if (e && bytes_is(text, e->text))
 		return e->text;
-	if (text.len > NAME_LEN_MAX || n->count >= NAMES_MAX || memchr(text.data ? text.data : (void *)"", 0, text.len))
+	if (text.len > NAME_LEN_MAX || n->count >= NAMES_MAX ||
+	    memchr(text.data ? text.data : (void *)"", 0, text.len))
 		return NULL;
 	e = memory_new(sizeof(*e) + text.len + 1);
 	if (!e)

@@ -3,8 +3,8 @@
 #define SPANTAP_STORE_NAMES_H
 
 /*
- * Strings that live as long as the reader: keys of attributes, names of losses, and protocols that this version does
- * not know.
+ * Strings that live as long as the reader: keys of attributes, names of losses, and protocols that
+ * this version does not know.
  */
 
 #include "userspace/base/map.h"

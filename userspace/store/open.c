@@ -36,7 +36,8 @@ static int read_head(const char *path, uint8_t *head, ssize_t *len, struct error
 	if (!err) {
 		*len = read(fd, head, HEADER_SIZE);
 		if (*len < 0)
-			err = error_set(error, -errno, "%s: cannot be read: %s", path, error_name(errno));
+			err = error_set(error, -errno, "%s: cannot be read: %s", path,
+					error_name(errno));
 	}
 	if (fd >= 0)
 		close(fd);
@@ -58,14 +59,18 @@ static int check_head(const char *path, struct error *error)
 	if (memcmp(head, magic, len < 16 ? (size_t)len : 16))
 		return error_set(error, -EINVAL, "%s: is not a recording", path);
 	if (len < HEADER_SIZE)
-		return error_set(error, -EINVAL, "%s: was cut off after %zd bytes: nothing of the recording is left", path,
-				 len);
+		return error_set(
+			error, -EINVAL,
+			"%s: was cut off after %zd bytes: nothing of the recording is left", path,
+			len);
 	if (big_endian(head + HEADER_APPLICATION_ID) != RECORDING_APPLICATION_ID)
-		return error_set(error, -EINVAL, "%s: is an SQLite database, but not a recording of spantap", path);
+		return error_set(error, -EINVAL,
+				 "%s: is an SQLite database, but not a recording of spantap", path);
 	if (big_endian(head + HEADER_VERSION) > RECORDING_VERSION)
 		return error_set(error, -EINVAL,
-				 "%s: was written by a newer spantap (format %u, this one reads up to %d): use that one", path,
-				 big_endian(head + HEADER_VERSION), RECORDING_VERSION);
+				 "%s: was written by a newer spantap (format %u, this one reads up "
+				 "to %d): use that one",
+				 path, big_endian(head + HEADER_VERSION), RECORDING_VERSION);
 	return 0;
 }
 
@@ -77,10 +82,12 @@ static bool has_table(sqlite3 *db, const struct schema_table *table)
 	sqlite3_stmt *row = NULL;
 	bool same = false;
 
-	if (sqlite3_prepare_v2(db, "SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?", -1, &row, NULL) ==
-	    SQLITE_OK) {
+	if (sqlite3_prepare_v2(db,
+			       "SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?",
+			       -1, &row, NULL) == SQLITE_OK) {
 		sqlite3_bind_text(row, 1, table->name, -1, SQLITE_STATIC);
-		same = sqlite3_step(row) == SQLITE_ROW && bytes_is(database_bytes(row, 0), table->sql);
+		same = sqlite3_step(row) == SQLITE_ROW &&
+		       bytes_is(database_bytes(row, 0), table->sql);
 	}
 	sqlite3_finalize(row);
 	return same;
@@ -105,7 +112,8 @@ static int try_open(struct file *f, const char *parameters, bool damaged)
 	sqlite3_db_config(f->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	database_run(f->db, "PRAGMA cell_size_check = ON");
 	database_run(f->db, "PRAGMA query_only = ON");
-	if (damaged) /* SQLite refuses a file that is shorter than it says, unless told to bear it */
+	if (damaged) /* SQLite refuses a file that is shorter than it says, unless told to bear it
+		      */
 		sqlite3_db_config(f->db, SQLITE_DBCONFIG_WRITABLE_SCHEMA, 1, NULL);
 	code = database_run(f->db, "BEGIN");
 	if (!code)
@@ -122,10 +130,12 @@ static bool has_log(const char *path)
 	char name[4096 + 16];
 	struct stat st;
 
-	return snprintf(name, sizeof(name), "%s-wal", path) < (int)sizeof(name) && !stat(name, &st) && st.st_size;
+	return snprintf(name, sizeof(name), "%s-wal", path) < (int)sizeof(name) &&
+	       !stat(name, &st) && st.st_size;
 }
 
-/* As it should be; without its log, where that cannot be read (a read-only directory); with damage. */
+/* As it should be; without its log, where that cannot be read (a read-only directory); with damage.
+ */
 static int open_database(struct file *f, struct error *error)
 {
 	int code = try_open(f, "mode=ro", false);
@@ -137,11 +147,14 @@ static int open_database(struct file *f, struct error *error)
 	if ((code & 0xff) == SQLITE_CORRUPT)
 		code = try_open(f, f->lost.log ? "mode=ro&immutable=1" : "mode=ro", true);
 	if ((code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB)
-		return error_set(error, -EINVAL, "%s: is so damaged that nothing can be read", f->path);
+		return error_set(error, -EINVAL, "%s: is so damaged that nothing can be read",
+				 f->path);
 	if (code)
 		return database_error(f->db, code, f->path, error);
 	if (!has_tables(f->db))
-		return error_set(error, -EINVAL, "%s: is damaged: its tables are not those of a recording", f->path);
+		return error_set(error, -EINVAL,
+				 "%s: is damaged: its tables are not those of a recording",
+				 f->path);
 	return 0;
 }
 
@@ -151,15 +164,19 @@ static int prepare(struct file *f, struct names *names, struct error *error)
 		const char *sql;
 		sqlite3_stmt **out;
 	} all[] = {
-		{ "SELECT id, trace_id, start, spans FROM trace WHERE id > ? ORDER BY id", &f->traces },
+		{ "SELECT id, trace_id, start, spans FROM trace WHERE id > ? ORDER BY id",
+		  &f->traces },
 		{ "SELECT id, trace_id, start, spans FROM trace WHERE id = ?", &f->trace },
-		{ "SELECT " DECODE_SPAN_COLUMNS " FROM span WHERE id >= ? ORDER BY id", &f->next_spans.statement },
-		{ "SELECT " DECODE_SPAN_COLUMNS " FROM span WHERE id >= ? ORDER BY id", &f->get_spans.statement },
+		{ "SELECT " DECODE_SPAN_COLUMNS " FROM span WHERE id >= ? ORDER BY id",
+		  &f->next_spans.statement },
+		{ "SELECT " DECODE_SPAN_COLUMNS " FROM span WHERE id >= ? ORDER BY id",
+		  &f->get_spans.statement },
 	};
 	int code = decoder_init(&f->decoder, f->db, names);
 
 	for (size_t i = 0; !code && i < sizeof(all) / sizeof(all[0]); i++)
-		code = sqlite3_prepare_v3(f->db, all[i].sql, -1, SQLITE_PREPARE_PERSISTENT, all[i].out, NULL);
+		code = sqlite3_prepare_v3(f->db, all[i].sql, -1, SQLITE_PREPARE_PERSISTENT,
+					  all[i].out, NULL);
 	return code ? database_error(f->db, code, f->path, error) : 0;
 }
 
@@ -172,7 +189,8 @@ static void about_text(sqlite3_stmt *row, const char *key, char *out, size_t siz
 	if (sqlite3_step(row) == SQLITE_ROW) {
 		struct bytes text = database_bytes(row, 0);
 
-		snprintf(out, size, "%.*s", (int)(text.len < size ? text.len : size), (const char *)text.data);
+		snprintf(out, size, "%.*s", (int)(text.len < size ? text.len : size),
+			 (const char *)text.data);
 	}
 	sqlite3_reset(row);
 }
@@ -194,7 +212,8 @@ static void read_about(struct file *f)
 	struct recording_info *info = &f->info;
 	sqlite3_stmt *row = NULL;
 
-	if (sqlite3_prepare_v2(f->db, "SELECT value FROM about WHERE key = ?", -1, &row, NULL) != SQLITE_OK)
+	if (sqlite3_prepare_v2(f->db, "SELECT value FROM about WHERE key = ?", -1, &row, NULL) !=
+	    SQLITE_OK)
 		return;
 	about_text(row, "host", info->host, sizeof(info->host));
 	about_text(row, "spantap_version", info->spantap_version, sizeof(info->spantap_version));
@@ -211,7 +230,8 @@ static void add_total(struct summary *sum, struct bytes what, const char *name, 
 		sum->spans = count;
 	else if (bytes_is(what, "seen") && !strcmp(name, "traces"))
 		sum->traces = count;
-	else if (bytes_is(what, "lost") && sum->lost_count < sizeof(sum->lost) / sizeof(sum->lost[0]))
+	else if (bytes_is(what, "lost") &&
+		 sum->lost_count < sizeof(sum->lost) / sizeof(sum->lost[0]))
 		sum->lost[sum->lost_count++] = (struct summary_loss){ name, count };
 	else if (bytes_is(what, "parents"))
 		for (int rule = 0; rule < PARENT_RULES; rule++)
@@ -223,8 +243,9 @@ static void read_totals(struct file *f, struct names *names)
 {
 	sqlite3_stmt *row = NULL;
 
-	if (sqlite3_prepare_v2(f->db, "SELECT what, name, count FROM total ORDER BY rowid LIMIT 1000", -1, &row, NULL) !=
-	    SQLITE_OK)
+	if (sqlite3_prepare_v2(f->db,
+			       "SELECT what, name, count FROM total ORDER BY rowid LIMIT 1000", -1,
+			       &row, NULL) != SQLITE_OK)
 		return;
 	while (sqlite3_step(row) == SQLITE_ROW) {
 		const char *name = names_text(names, database_bytes(row, 1));
@@ -253,8 +274,10 @@ int file_open(struct file *f, const char *path, struct names *names, struct erro
 	if (err)
 		return err;
 	if (f->lost.log)
-		snprintf(f->info.damage, sizeof(f->info.damage),
-			 "its log (%.100s-wal) cannot be read here: the newest spans may be missing", path);
+		snprintf(
+			f->info.damage, sizeof(f->info.damage),
+			"its log (%.100s-wal) cannot be read here: the newest spans may be missing",
+			path);
 	read_about(f);
 	read_totals(f, names);
 	return 0;

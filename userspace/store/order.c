@@ -16,7 +16,8 @@ struct ordered {
 
 static int by_id(const void *a, const void *b)
 {
-	const struct span *x = ((const struct ordered *)a)->span, *y = ((const struct ordered *)b)->span;
+	const struct span *x = ((const struct ordered *)a)->span,
+			  *y = ((const struct ordered *)b)->span;
 	int order = memcmp(x->span_id, y->span_id, SPAN_ID_SIZE);
 
 	if (order)
@@ -26,7 +27,8 @@ static int by_id(const void *a, const void *b)
 
 static int by_start(const void *a, const void *b)
 {
-	const struct span *x = (*(struct ordered *const *)a)->span, *y = (*(struct ordered *const *)b)->span;
+	const struct span *x = (*(struct ordered *const *)a)->span,
+			  *y = (*(struct ordered *const *)b)->span;
 
 	if (x->start_ns != y->start_ns)
 		return x->start_ns < y->start_ns ? -1 : 1;
@@ -48,7 +50,8 @@ static struct ordered *find(struct ordered *all, size_t count, const uint8_t *id
 	return low < count && !memcmp(all[low].span->span_id, id, SPAN_ID_SIZE) ? &all[low] : NULL;
 }
 
-/* all[] is by id: the same span, recorded twice, is next to itself. The doubles go behind; returns how many are left. */
+/* all[] is by id: the same span, recorded twice, is next to itself. The doubles go behind; returns
+ * how many are left. */
 static size_t without_doubles(struct ordered *all, size_t count, struct ordered *spare)
 {
 	size_t kept = 0, doubles = 0;
@@ -56,7 +59,8 @@ static size_t without_doubles(struct ordered *all, size_t count, struct ordered 
 	for (size_t i = 0; i < count; i++) {
 		const struct span *s = all[i].span, *last = kept ? all[kept - 1].span : NULL;
 
-		if (last && !memcmp(last->span_id, s->span_id, SPAN_ID_SIZE) && last->start_ns == s->start_ns)
+		if (last && !memcmp(last->span_id, s->span_id, SPAN_ID_SIZE) &&
+		    last->start_ns == s->start_ns)
 			spare[doubles++] = all[i];
 		else
 			all[kept++] = all[i];
@@ -66,12 +70,14 @@ static size_t without_doubles(struct ordered *all, size_t count, struct ordered 
 	return kept;
 }
 
-/* Links each to its parent; index[] comes by start, so children that are put in front from behind are in order. */
+/* Links each to its parent; index[] comes by start, so children that are put in front from behind
+ * are in order. */
 static void link_children(struct ordered *all, struct ordered **index, size_t count)
 {
 	for (size_t i = count; i-- > 0;) {
 		struct ordered *o = index[i];
-		struct ordered *parent = o->span->has_parent ? find(all, count, o->span->parent_span_id) : NULL;
+		struct ordered *parent =
+			o->span->has_parent ? find(all, count, o->span->parent_span_id) : NULL;
 
 		if (!parent || parent == o)
 			continue;
@@ -107,7 +113,8 @@ static size_t place(struct ordered *root, struct span **out, size_t at)
 
 int order_spans(struct span **spans, size_t *count)
 {
-	struct ordered *all = memory_array(*count, sizeof(*all)), *spare = memory_array(*count, sizeof(*spare));
+	struct ordered *all = memory_array(*count, sizeof(*all)),
+		       *spare = memory_array(*count, sizeof(*spare));
 	struct ordered **index = memory_array(*count, sizeof(struct ordered *));
 	size_t kept, at = 0;
 	int err = all && spare && index ? 0 : -ENOMEM;

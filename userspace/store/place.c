@@ -27,7 +27,8 @@ static bool is_recording(const char *path)
 	if (fd >= 0)
 		close(fd);
 	return len == sizeof(head) && !memcmp(head, "SQLite format 3", 16) &&
-	       (uint32_t)(id[0] << 24 | id[1] << 16 | id[2] << 8 | id[3]) == RECORDING_APPLICATION_ID;
+	       (uint32_t)(id[0] << 24 | id[1] << 16 | id[2] << 8 | id[3]) ==
+		       RECORDING_APPLICATION_ID;
 }
 
 /* Somebody writes to it just now. */
@@ -53,7 +54,8 @@ static int check_directory(const char *path, struct error *error)
 				 error_name(ENAMETOOLONG));
 	snprintf(directory, sizeof(directory), "%.*s", (int)len, path);
 	if (access(!slash ? "." : len ? directory : "/", W_OK | X_OK))
-		return error_set(error, -errno, "%s: cannot be written: %s", path, error_name(errno));
+		return error_set(error, -errno, "%s: cannot be written: %s", path,
+				 error_name(errno));
 	return 0;
 }
 
@@ -66,19 +68,23 @@ int place_check(const char *path, bool replace, struct error *error)
 	if (stat(path, &st)) {
 		if (errno == ENOENT)
 			return check_directory(path, error);
-		return error_set(error, -errno, "%s: cannot be written: %s", path, error_name(errno));
+		return error_set(error, -errno, "%s: cannot be written: %s", path,
+				 error_name(errno));
 	}
 	if (S_ISDIR(st.st_mode))
 		return error_set(error, -EISDIR, "%s: is a directory; a recording is a file", path);
 	if (!S_ISREG(st.st_mode))
-		return error_set(error, -EINVAL, "%s: is not a regular file; a recording cannot be a pipe or device",
-				 path);
+		return error_set(
+			error, -EINVAL,
+			"%s: is not a regular file; a recording cannot be a pipe or device", path);
 	if (!st.st_size)
 		return check_directory(path, error);
 	if (!is_recording(path))
-		return error_set(error, -EEXIST, "%s: exists and is not a recording; it is left alone", path);
+		return error_set(error, -EEXIST,
+				 "%s: exists and is not a recording; it is left alone", path);
 	if (!replace)
-		return error_set(error, -EEXIST, "%s: holds a recording already; --force overwrites it", path);
+		return error_set(error, -EEXIST,
+				 "%s: holds a recording already; --force overwrites it", path);
 	if (in_use(path))
 		return error_set(error, -EBUSY, "%s: is being written by another spantap", path);
 	return check_directory(path, error);
@@ -106,7 +112,8 @@ int place_take(const char *path, bool replace, struct error *error)
 	place_remove(path);
 	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
-		return error_set(error, -errno, "%s: cannot be written: %s", path, error_name(errno));
+		return error_set(error, -errno, "%s: cannot be written: %s", path,
+				 error_name(errno));
 	flock(fd, LOCK_EX | LOCK_NB);
 	give_to_caller(fd);
 	return fd;

@@ -12,8 +12,8 @@
 int place_check(const char *path, bool replace, struct error *error);
 
 /*
- * Makes an empty file, in place of a recording if need be, that only its owner can read. Returns a descriptor that tells
- * others that it is being written: keep it until the database is closed.
+ * Makes an empty file, in place of a recording if need be, that only its owner can read. Returns a
+ * descriptor that tells others that it is being written: keep it until the database is closed.
  */
 int place_take(const char *path, bool replace, struct error *error);
 

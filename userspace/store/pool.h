@@ -6,11 +6,12 @@
 
 #include "userspace/span/span.h"
 
-#define TRACE_SPANS_MAX 100000 /* read of one trace; ours have 10,000 calls of each request at most */
+#define TRACE_SPANS_MAX \
+	100000 /* read of one trace; ours have 10,000 calls of each request at most */
 
 struct span_pool {
 	struct span **spans; /* [0, count) are in use, up to `made` exist */
-	int64_t *rows;	     /* the reader's: number of each within its part */
+	int64_t *rows;       /* the reader's: number of each within its part */
 	size_t count, made, capacity;
 };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A recording as a sink: the main thread copies spans into a queue, a thread of its own writes them. The main
- * thread never waits for the disk, but at the end for what is still in the queue.
+ * A recording as a sink: the main thread copies spans into a queue, a thread of its own writes
+ * them. The main thread never waits for the disk, but at the end for what is still in the queue.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -21,8 +21,10 @@
 
 #define QUEUE_MAX 65536
 #define BATCH_MAX 8192
-#define WAIT_NS (300 * NS_PER_MS)   /* in the queue; with the next, what is older than a second is on disk */
-#define COMMIT_NS (400 * NS_PER_MS) /* between commits while spans keep coming */
+#define WAIT_NS                                                                                  \
+	(300 * NS_PER_MS) /* in the queue; with the next, what is older than a second is on disk \
+			   */
+#define COMMIT_NS (400 * NS_PER_MS)    /* between commits while spans keep coming */
 #define FINISH_NS (60 * NS_PER_SECOND) /* a disk that takes longer is not waited for */
 
 struct recording {
@@ -65,7 +67,8 @@ static void fail(struct recording *r, int code)
 	database_error(r->writer.db, code, r->path, &error);
 	pthread_mutex_lock(&r->lock);
 	if (!r->progress.failed[0])
-		snprintf(r->progress.failed, sizeof(r->progress.failed), "%.200s; nothing more is written", error.text);
+		snprintf(r->progress.failed, sizeof(r->progress.failed),
+			 "%.200s; nothing more is written", error.text);
 	pthread_mutex_unlock(&r->lock);
 }
 
@@ -143,7 +146,8 @@ static void end(struct recording *r)
 
 	span_queue_counters(&r->queue, &queue);
 	if (sum->lost_count < sizeof(sum->lost) / sizeof(sum->lost[0]))
-		sum->lost[sum->lost_count++] = (struct summary_loss){ "record_queue_full", queue.dropped_full };
+		sum->lost[sum->lost_count++] =
+			(struct summary_loss){ "record_queue_full", queue.dropped_full };
 	if (!failed(r)) {
 		code = r->summed ? writer_end(&r->writer, sum) : SQLITE_OK;
 		if (code)
@@ -254,7 +258,8 @@ static int copy_options(struct recording *r, const struct recording_options *o)
 {
 	r->options = *o;
 	r->path = memory_text(o->path, strlen(o->path));
-	r->description = o->description ? memory_text(o->description, strlen(o->description)) : NULL;
+	r->description =
+		o->description ? memory_text(o->description, strlen(o->description)) : NULL;
 	r->batch = memory_array(BATCH_MAX, sizeof(struct span *));
 	r->options.path = r->path;
 	r->options.description = r->description;
@@ -289,7 +294,8 @@ struct sink *recording_sink_new(const struct recording_options *options, struct 
 		measure(r);
 		err = start(r);
 		if (err)
-			error_set(error, err, "%s: cannot start its thread: %s", r->path, error_name(err));
+			error_set(error, err, "%s: cannot start its thread: %s", r->path,
+				  error_name(err));
 	}
 out:
 	if (err) {

@@ -3,8 +3,9 @@
 #define SPANTAP_STORE_RECORDING_H
 
 /*
- * Spans in a file: one SQLite database, its tables documented in store/README.md. Written by a sink, read
- * back as the same `struct trace` that the sink was given; several files are read as if they were one.
+ * Spans in a file: one SQLite database, its tables documented in store/README.md. Written by a
+ * sink, read back as the same `struct trace` that the sink was given; several files are read as if
+ * they were one.
  */
 
 #include "userspace/base/error.h"
@@ -16,23 +17,25 @@
 
 struct recording_options {
 	const char *path;
-	bool replace;		/* an existing recording is overwritten; anything else never is */
-	uint64_t size_max;	/* bytes; 0: no limit. At the limit: the oldest traces go with keep_ns, else writing ends */
-	uint64_t keep_ns;	/* ring mode: traces older than this are deleted; 0: all are kept */
+	bool replace;      /* an existing recording is overwritten; anything else never is */
+	uint64_t size_max; /* bytes; 0: no limit. At the limit: the oldest traces go with keep_ns,
+			      else writing ends */
+	uint64_t keep_ns;  /* ring mode: traces older than this are deleted; 0: all are kept */
 	const char *description; /* what was asked for: the command line; NULL: unknown */
 };
 
 /*
- * A thread of its own writes; a trace that comes while its queue is full is lost and counted. What is older than
- * a second is on disk, whatever happens to us. NULL with *error.
+ * A thread of its own writes; a trace that comes while its queue is full is lost and counted. What
+ * is older than a second is on disk, whatever happens to us. NULL with *error.
  */
 struct sink *recording_sink_new(const struct recording_options *options, struct error *error);
 
 struct recording_progress {
 	uint64_t spans, traces, requests; /* written; requests: server spans */
-	uint64_t dropped;		  /* spans that did not make it: queue full, size limit, write errors */
-	uint64_t bytes;			  /* of the file and its log */
-	char failed[256];		  /* "": all well; else why nothing is written any more */
+	uint64_t dropped; /* spans that did not make it: queue full, size limit, write errors */
+	uint64_t bytes;   /* of the file and its log */
+	char failed[256]; /* "": all well; else why nothing is written any more */
+	bool full;        /* ... because of size_max */
 };
 
 /* Any thread may ask. `sink` is one of the above. */
@@ -48,15 +51,16 @@ struct recording_info {
 	char host[128];
 	char spantap_version[32];
 	char description[512];
-	char damage[256]; /* "": whole; else what could not be read, one sentence */
+	char damage[256];          /* "": whole; else what could not be read, one sentence */
 	uint64_t start_ns, end_ns; /* of what it holds, Unix epoch; 0, 0: empty */
-	bool finished;	   /* ended in order: the summary is the run's own, else it was counted from the spans */
+	bool finished; /* ended in order: the summary is the run's own, else it was counted from the
+			  spans */
 	struct summary summary;
 };
 
 /*
- * Opens all files for reading (they may still be being written). NULL with *error naming the file: it is not there,
- * no recording, from a newer spantap, or so damaged that nothing can be read.
+ * Opens all files for reading (they may still be being written). NULL with *error naming the file:
+ * it is not there, no recording, from a newer spantap, or so damaged that nothing can be read.
  */
 struct recordings *recordings_open(const char *const *paths, size_t count, struct error *error);
 void recordings_close(struct recordings *r);
@@ -71,8 +75,9 @@ void recordings_summary(const struct recordings *r, struct summary *out);
 typedef uint64_t trace_ref;
 
 /*
- * The next trace, in the order they ended; parts of one trace in several files come as one. *out is borrowed until the next
- * call on r. False at the end, or where nothing more can be read: see recording_info.damage.
+ * The next trace, in the order they ended; parts of one trace in several files come as one. *out is
+ * borrowed until the next call on r. False at the end, or where nothing more can be read: see
+ * recording_info.damage.
  */
 bool recordings_next(struct recordings *r, struct trace *out, trace_ref *ref);
 

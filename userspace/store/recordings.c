@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Several recordings read as one: each file's next trace is at hand, the one that ended first is given. Traces that
- * lie in parts are given whole when the first part's turn comes.
+ * Several recordings read as one: each file's next trace is at hand, the one that ended first is
+ * given. Traces that lie in parts are given whole when the first part's turn comes.
  */
 #include <errno.h>
 #include <sys/stat.h>
@@ -51,7 +51,8 @@ struct recordings *recordings_open(const char *const *paths, size_t count, struc
 	int err = 0;
 
 	if (!count || count > FILES_MAX) {
-		error_set(error, -EINVAL, "1 to %d recordings can be read at once, not %zu", FILES_MAX, count);
+		error_set(error, -EINVAL, "1 to %d recordings can be read at once, not %zu",
+			  FILES_MAX, count);
 		return NULL;
 	}
 	r = memory_new(sizeof(*r));
@@ -141,7 +142,8 @@ void recordings_summary(const struct recordings *r, struct summary *out)
 static void join(struct recordings *r)
 {
 	if (!r->joined)
-		join_init(&r->join, r->files, r->count); /* without memory: parts come as traces of their own */
+		join_init(&r->join, r->files,
+			  r->count); /* without memory: parts come as traces of their own */
 	r->joined = true;
 }
 
@@ -170,8 +172,8 @@ static void advance(struct recordings *r, size_t i)
 	front->ready = front->used = false;
 	while (file_next(&r->files[i], &front->trace)) {
 		span_pool_reset(&front->spans);
-		if (given(r, &front->trace) ||
-		    !file_spans(&r->files[i], &r->files[i].next_spans, &front->trace, &front->spans))
+		if (given(r, &front->trace) || !file_spans(&r->files[i], &r->files[i].next_spans,
+							   &front->trace, &front->spans))
 			continue;
 		front->end_ns = end_of(&front->spans);
 		front->ready = true;
@@ -257,8 +259,8 @@ bool recordings_get(struct recordings *r, trace_ref ref, struct trace *out)
 		return false;
 	parts = join_find(&r->join, trace.trace_id);
 	span_pool_reset(&r->got);
-	if (parts ? !collect(r, parts, &r->got) :
-		    !file_spans(&r->files[file], &r->files[file].get_spans, &trace, &r->got))
+	if (parts ? !collect(r, parts, &r->got)
+		  : !file_spans(&r->files[file], &r->files[file].get_spans, &trace, &r->got))
 		return false;
 	give(&r->got, out);
 	return true;

@@ -10,7 +10,8 @@
 
 struct schema_table {
 	const char *name;
-	const char *sql; /* CREATE TABLE ..., as sqlite_master keeps it: a reader wants exactly this */
+	const char
+		*sql; /* CREATE TABLE ..., as sqlite_master keeps it: a reader wants exactly this */
 };
 
 /* Ended by a NULL name. */

@@ -18,7 +18,7 @@
 #define ROW_BYTES_MAX (2u << 20)
 
 #define NUMBERS_FIXED 16      /* distinct numbers of a key, then it varies */
-#define TEXTS_FIXED 100	      /* the same of texts */
+#define TEXTS_FIXED 100       /* the same of texts */
 #define LONG_TEXTS_FIXED 2000 /* and of long ones: statements */
 #define LONG_TEXT 48
 #define SHAPES_FIXED 2000 /* shapes of a context, then its most diverse key varies */
@@ -140,7 +140,8 @@ static int64_t shared_text(struct shaper *e, struct bytes value)
 	if (dictionary_full(&e->texts, value.len))
 		dictionary_clear(&e->texts);
 	sqlite3_bind_int64(e->insert_text, 1, e->text_next);
-	sqlite3_bind_text(e->insert_text, 2, (const char *)value.data, (int)value.len, SQLITE_STATIC);
+	sqlite3_bind_text(e->insert_text, 2, (const char *)value.data, (int)value.len,
+			  SQLITE_STATIC);
 	code = sqlite3_step(e->insert_text);
 	sqlite3_reset(e->insert_text);
 	if (code != SQLITE_DONE)
@@ -185,7 +186,8 @@ static struct shape_context *context_of(struct shaper *e, const struct span *s)
 	return c; /* too many kinds of spans: they share one */
 }
 
-/* *at: where it was found last plus one, since spans of a kind have their keys in one order. NULL: too many keys. */
+/* *at: where it was found last plus one, since spans of a kind have their keys in one order. NULL:
+ * too many keys. */
 static struct shape_key *key_of(struct shape_context *c, const char *key, uint32_t *at)
 {
 	for (uint32_t n = 0; n < c->count; n++) {
@@ -206,9 +208,12 @@ static struct shape_key *key_of(struct shape_context *c, const char *key, uint32
 }
 
 /* One more value of a key in a shape that is new. True: from now on it varies. */
-static bool note_value(struct shaper *e, struct shape_context *c, struct shape_key *k, struct bytes value, bool text)
+static bool note_value(struct shaper *e, struct shape_context *c, struct shape_key *k,
+		       struct bytes value, bool text)
 {
-	uint32_t most = !text ? NUMBERS_FIXED : value.len < LONG_TEXT ? TEXTS_FIXED : LONG_TEXTS_FIXED;
+	uint32_t most = !text                   ? NUMBERS_FIXED
+			: value.len < LONG_TEXT ? TEXTS_FIXED
+						: LONG_TEXTS_FIXED;
 	uint64_t name[3] = { (uint64_t)(c - e->contexts), (uint64_t)(k - c->keys),
 			     map_hash(value.data, value.len, e->values.map.seed) };
 	struct bytes known = bytes_of(name, sizeof(name));
@@ -272,8 +277,10 @@ static void begin_key(struct placing *p)
 		const struct protocol *protocol;
 		uint32_t kind, outcome, rule, incomplete, dropped;
 		uint8_t trace_flags, has_parent, parent_remote, time;
-	} fixed = { s->protocol,   s->kind,	  s->outcome,	    s->rule,
-		    s->incomplete, s->attributes.dropped, s->trace_flags, s->has_parent,
+	} fixed = { s->protocol,      s->kind,
+		    s->outcome,       s->rule,
+		    s->incomplete,    s->attributes.dropped,
+		    s->trace_flags,   s->has_parent,
 		    s->parent_remote, (uint8_t)(s->time.present | s->time.shared << 1) };
 
 	buf_reset(key);
@@ -347,7 +354,8 @@ static int place_parts(struct placing *p)
 	return err;
 }
 
-/* The shape is new: its values count. True when something varies that did not, so that it must be placed again. */
+/* The shape is new: its values count. True when something varies that did not, so that it must be
+ * placed again. */
 static bool note_values(struct placing *p)
 {
 	const struct attributes *a = &p->span->attributes;
@@ -402,7 +410,8 @@ static int insert_shape(struct placing *p)
 	sqlite3_bind_int64(row, 12, s->incomplete);
 	bind_text(row, 13, !s->time.present ? NULL : s->time.shared ? "shared" : "own");
 	sqlite3_bind_int64(row, 14, s->attributes.dropped);
-	sqlite3_bind_text(row, 15, (const char *)p->e->attributes.data, (int)p->e->attributes.len, SQLITE_STATIC);
+	sqlite3_bind_text(row, 15, (const char *)p->e->attributes.data, (int)p->e->attributes.len,
+			  SQLITE_STATIC);
 	code = sqlite3_step(row);
 	sqlite3_reset(row);
 	return code;

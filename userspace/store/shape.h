@@ -3,11 +3,13 @@
 #define SPANTAP_STORE_SHAPE_H
 
 /*
- * What makes a span small: what it has in common with others (its shape: name, kind, most attributes) is
- * written once, what is its own (a path, a port, a size) as a short JSON array in its row.
+ * What makes a span small: what it has in common with others (its shape: name, kind, most
+ * attributes) is written once, what is its own (a path, a port, a size) as a short JSON array in
+ * its row.
  *
- * Which is which is learned for each key of each protocol and kind: a value is part of the shape until the key
- * has had many, or until there are too many combinations; from then on it is in the row.
+ * Which is which is learned for each key of each protocol and kind: a value is part of the shape
+ * until the key has had many, or until there are too many combinations; from then on it is in the
+ * row.
  */
 
 #include <sqlite3.h>
@@ -37,7 +39,7 @@ struct shape_context {
 struct shaper {
 	sqlite3_stmt *insert_shape, *insert_text;
 	struct dictionary shapes, texts, values;
-	uint64_t *seen;	  /* hashes of long texts met once */
+	uint64_t *seen; /* hashes of long texts met once */
 	struct shape_context *contexts;
 	uint32_t context_count;
 	struct buf key, varying, attributes;
@@ -53,8 +55,8 @@ void shaper_release(struct shaper *e);
 void shaper_clear(struct shaper *e);
 
 /*
- * The row of s's shape, and in *varying (until the next call) the JSON array of what is its own; empty: nothing.
- * Rows are inserted as needed. Negative: an SQLite result code, negated.
+ * The row of s's shape, and in *varying (until the next call) the JSON array of what is its own;
+ * empty: nothing. Rows are inserted as needed. Negative: an SQLite result code, negated.
  */
 int64_t shaper_place(struct shaper *e, const struct span *s, struct bytes *varying);
 

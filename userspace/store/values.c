@@ -141,7 +141,8 @@ static bool number(struct values *v, struct value *out)
 	char text[NUMBER_MAX + 1], *end;
 	struct bytes all;
 
-	while (v->at < v->in.len && v->in.data[v->at] && strchr("+-.0123456789eE", v->in.data[v->at]))
+	while (v->at < v->in.len && v->in.data[v->at] &&
+	       strchr("+-.0123456789eE", v->in.data[v->at]))
 		v->at++;
 	all = bytes_part(v->in, from, v->at - from);
 	out->type = VALUE_INT;
@@ -177,7 +178,8 @@ static bool around_a_corner(struct values *v, struct value *out)
 {
 	struct bytes kind, text;
 
-	if (!expect(v, '{') || !string(v, &kind) || !expect(v, ':') || !string(v, &text) || !expect(v, '}'))
+	if (!expect(v, '{') || !string(v, &kind) || !expect(v, ':') || !string(v, &text) ||
+	    !expect(v, '}'))
 		return false;
 	if (bytes_is(kind, "hex")) {
 		out->type = VALUE_STRING;

@@ -2,7 +2,8 @@
 #ifndef SPANTAP_STORE_VALUES_H
 #define SPANTAP_STORE_VALUES_H
 
-/* Reads the JSON of a recording: one flat object or array of values, as shape.c writes them. Hostile input. */
+/* Reads the JSON of a recording: one flat object or array of values, as shape.c writes them.
+ * Hostile input. */
 
 #include "userspace/base/buf.h"
 
@@ -33,7 +34,8 @@ struct values {
 /* in: {...} or [...] */
 void values_init(struct values *v, struct bytes in, struct buf *scratch);
 
-/* *key: empty in an array; valid until the next call if it has no escapes, as keys of ours. False at the end or when v->bad. */
+/* *key: empty in an array; valid until the next call if it has no escapes, as keys of ours. False
+ * at the end or when v->bad. */
 bool values_next(struct values *v, struct bytes *key, struct value *out);
 
 #endif

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* See write.h and README.md. A trace's spans have consecutive numbers, the first one's is the trace's own. */
+/* See write.h and README.md. A trace's spans have consecutive numbers, the first one's is the
+ * trace's own. */
 #include "userspace/store/write.h"
 
 #include <errno.h>
@@ -16,12 +17,12 @@
 #define RESOURCE_BYTES_EACH (1u << 20)
 
 /*
- * WAL and FULL: what is committed survives a power cut, and readers do not disturb. The tables are there before the log is,
- * so that the file alone always tells what it is.
+ * WAL and FULL: what is committed survives a power cut, and readers do not disturb. The tables are
+ * there before the log is, so that the file alone always tells what it is.
  */
 static const char *const settings[] = {
-	"PRAGMA page_size = 8192",    "PRAGMA synchronous = FULL", "PRAGMA secure_delete = FAST",
-	"PRAGMA cache_size = -8192",  "PRAGMA temp_store = MEMORY",
+	"PRAGMA page_size = 8192",   "PRAGMA synchronous = FULL",  "PRAGMA secure_delete = FAST",
+	"PRAGMA cache_size = -8192", "PRAGMA temp_store = MEMORY",
 };
 
 static const char *const log_settings[] = {
@@ -79,8 +80,8 @@ static int create_tables(struct writer *w)
 		code = database_run(w->db, settings[i]);
 	if (!code)
 		code = database_run(w->db, "BEGIN");
-	snprintf(mark, sizeof(mark), "PRAGMA application_id = %d; PRAGMA user_version = %d", RECORDING_APPLICATION_ID,
-		 RECORDING_VERSION);
+	snprintf(mark, sizeof(mark), "PRAGMA application_id = %d; PRAGMA user_version = %d",
+		 RECORDING_APPLICATION_ID, RECORDING_VERSION);
 	if (!code)
 		code = database_run(w->db, mark);
 	for (size_t i = 0; !code && schema_tables[i].name; i++)
@@ -99,7 +100,8 @@ static int prepare(struct writer *w)
 	int code = SQLITE_OK;
 
 	for (int i = 0; !code && i < WRITE_STATEMENTS; i++)
-		code = sqlite3_prepare_v3(w->db, statements[i], -1, SQLITE_PREPARE_PERSISTENT, &w->statements[i], NULL);
+		code = sqlite3_prepare_v3(w->db, statements[i], -1, SQLITE_PREPARE_PERSISTENT,
+					  &w->statements[i], NULL);
 	return code;
 }
 
@@ -116,7 +118,8 @@ static int introduce(struct writer *w, const struct recording_options *o)
 	if (!code)
 		code = about(w, "description", o->description ? o->description : "");
 	if (!code)
-		code = about_number(w, "created_ns", (int64_t)clock_now_ns() + clock_epoch_offset());
+		code = about_number(w, "created_ns",
+				    (int64_t)clock_now_ns() + clock_epoch_offset());
 	if (!code)
 		code = about_number(w, "finished", 0);
 	return code ? code : writer_commit(w);
@@ -189,7 +192,8 @@ static int64_t insert_resource(struct writer *w, const struct resource *r)
 	sqlite3_bind_text(row, 3, r->service, -1, SQLITE_STATIC);
 	sqlite3_bind_text(row, 4, r->container_id, -1, SQLITE_STATIC);
 	sqlite3_bind_text(row, 5, r->language, -1, SQLITE_STATIC);
-	sqlite3_bind_text(row, 6, (const char *)w->attributes.data, (int)w->attributes.len, SQLITE_STATIC);
+	sqlite3_bind_text(row, 6, (const char *)w->attributes.data, (int)w->attributes.len,
+			  SQLITE_STATIC);
 	sqlite3_bind_int64(row, 7, r->attributes.dropped);
 	code = step(row);
 	if (code)
@@ -299,11 +303,13 @@ static int insert_span(struct writer *w, const struct span *const *spans, size_t
 	bind_unless_zero(row, 13, s->call_hash);
 	bind_unless_zero(row, 14, s->connection);
 	if (varying.len)
-		sqlite3_bind_text(row, 15, (const char *)varying.data, (int)varying.len, SQLITE_STATIC);
+		sqlite3_bind_text(row, 15, (const char *)varying.data, (int)varying.len,
+				  SQLITE_STATIC);
 	else
 		sqlite3_bind_null(row, 15);
 	if (s->link_count)
-		sqlite3_bind_blob(row, 16, s->links, (int)(s->link_count * sizeof(s->links[0])), SQLITE_STATIC);
+		sqlite3_bind_blob(row, 16, s->links, (int)(s->link_count * sizeof(s->links[0])),
+				  SQLITE_STATIC);
 	else
 		sqlite3_bind_null(row, 16);
 	w->span_next++;
@@ -360,7 +366,8 @@ int writer_end(struct writer *w, const struct summary *summary)
 	if (!code)
 		code = total(w, "seen", "traces", summary->traces);
 	for (int i = 0; !code && i < PARENT_RULES; i++)
-		code = total(w, "parents", parent_rule_name((enum parent_rule)i), summary->parents[i]);
+		code = total(w, "parents", parent_rule_name((enum parent_rule)i),
+			     summary->parents[i]);
 	for (size_t i = 0; !code && i < summary->lost_count; i++)
 		code = total(w, "lost", summary->lost[i].name, summary->lost[i].count);
 	if (!code)

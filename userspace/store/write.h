@@ -36,7 +36,8 @@ struct writer {
 	bool writing; /* between begin and commit */
 };
 
-/* A new database at path, which is an empty file. On failure *error says why; release it in either case. */
+/* A new database at path, which is an empty file. On failure *error says why; release it in either
+ * case. */
 int writer_open(struct writer *w, const struct recording_options *options, struct error *error);
 
 /* Writes nothing any more: what was not committed is gone. */
