@@ -9,6 +9,7 @@
 #define COMMANDS(X) \
 	X(trace)    \
 	X(report)   \
+	X(record)   \
 	X(run)      \
 	X(doctor)
 
