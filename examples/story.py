@@ -95,7 +95,8 @@ class Story:
         return self.path(f"{VERSIONS.index(version)}-{version}.spantap")
 
     def shown(self, path):
-        return os.path.relpath(path)
+        near = os.path.relpath(path)
+        return path if near.startswith("..") else near
 
     def run(self, *words, show=True, root=False):
         """spantap with these words: its standard output, printed too when it is to be shown."""

@@ -24,7 +24,7 @@ test=(
 bench=(nginx wrk redis-tools python3-venv)
 
 # A browser to test the HTML reports with: Ubuntu's is a snap, there those tests are skipped.
-grep -q '^ID=ubuntu' /etc/os-release || test+=(chromium chromium-driver python3-selenium fonts-dejavu-core)
+grep -q '^ID=ubuntu' /etc/os-release || test+=(chromium chromium-driver python3-selenium python3-pil fonts-dejavu-core)
 
 # bpftool is a package of its own on Debian only; Ubuntu's needs the tools of a kernel beside it.
 if grep -q '^ID=ubuntu' /etc/os-release; then

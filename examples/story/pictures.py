@@ -1,0 +1,148 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""Takes the pictures of the tour from what `make story` left: spantap's pages and its terminal output, in Chromium.
+
+    pictures.py SPANTAP STORY_DIRECTORY OUT_DIRECTORY
+"""
+import html
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+import PIL.Image
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.support.ui import WebDriverWait
+
+WIDTH = 1200
+COLUMNS = 116
+BYTES_MAX = 150_000
+PALETTE = ["#24292f", "#c62828", "#2e7d32", "#9a6700", "#1565c0", "#8e24aa", "#00838f", "#57606a"]
+PAGE = """<!doctype html><meta charset="utf-8"><style>
+body {{ margin: 0; background: #fff; }}
+pre {{ margin: 0; padding: 14px 18px; font: 13px/1.38 "DejaVu Sans Mono", monospace; color: #24292f; display: inline-block; }}
+.prompt {{ color: #57606a; }}
+</style><pre>{}</pre>"""
+
+
+def style_of(codes, state):
+    """The state (colour, bold, faint) after the codes of one escape."""
+    codes = [int(code or 0) for code in codes.split(";")]
+    while codes:
+        code = codes.pop(0)
+        if code == 0:
+            state = {}
+        elif code == 1:
+            state = {**state, "font-weight": "bold"}
+        elif code == 2:
+            state = {**state, "color": "#8c959f"}
+        elif code in (22, 39):
+            state = {k: v for k, v in state.items() if k != ("font-weight" if code == 22 else "color")}
+        elif 30 <= code <= 37 or 90 <= code <= 97:
+            state = {**state, "color": PALETTE[code % 10]}
+        elif code == 38 and codes[:1] == [5]:
+            state = {**state, "color": PALETTE[codes[1] % 8]}
+            del codes[:2]
+    return state
+
+
+def terminal_page(command, output):
+    """What a terminal shows, as a page."""
+    state, parts = {}, [f'<span class="prompt">$ {html.escape(command)}</span>\n']
+    for piece in re.split(r"(\x1b\[[0-9;]*m)", output):
+        found = re.fullmatch(r"\x1b\[([0-9;]*)m", piece)
+        if found:
+            state = style_of(found[1], state)
+        elif piece:
+            style = ";".join(f"{name}:{value}" for name, value in state.items())
+            parts.append(f'<span style="{style}">{html.escape(piece)}</span>')
+    return PAGE.format("".join(parts))
+
+
+class Camera:
+    def __init__(self, spantap, story, out, scratch):
+        self.spantap, self.story, self.out, self.scratch = spantap, story, out, scratch
+        options = webdriver.ChromeOptions()
+        options.binary_location = "/usr/bin/chromium"
+        for word in ("headless=new", "no-sandbox", "disable-gpu", "hide-scrollbars", f"window-size={WIDTH},800"):
+            options.add_argument(f"--{word}")
+        options.add_argument(f"--user-data-dir={scratch}/profile")
+        self.browser = webdriver.Chrome(service=Service("/usr/bin/chromedriver"), options=options)
+        self.browser.execute_cdp_cmd(
+            "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": "light"}]}
+        )
+
+    def close(self):
+        self.browser.quit()
+
+    def shoot(self, name, width, height):
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+        path = os.path.join(self.out, f"{name}.png")
+        self.browser.save_screenshot(path)
+        with PIL.Image.open(path) as picture:  # 128 colours are enough, and a quarter of the bytes
+            picture.convert("RGB").quantize(128, dither=PIL.Image.Dither.NONE).save(path, optimize=True)
+        size = os.path.getsize(path)
+        print(f"  {size:>8,}  {path}")
+        if size > BYTES_MAX:
+            sys.exit(f"pictures: {path}: larger than {BYTES_MAX:,} bytes")
+
+    def terminal(self, name, *words, first=0, last=None):
+        """Lines [first, last) of what spantap prints, with the command above them."""
+        command = [self.spantap, *(os.path.join(self.story, w) if w.endswith(".spantap") else w for w in words)]
+        command += ["--colour", "always"]
+        environment = {**os.environ, "COLUMNS": str(COLUMNS)}
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+        if done.returncode:
+            sys.exit(f"pictures: {' '.join(command)}: {done.stderr}")
+        output = "".join(done.stdout.replace(self.story + "/", "").splitlines(keepends=True)[first:last])
+        path = os.path.join(self.scratch, f"{name}.html")
+        with open(path, "w", encoding="utf-8") as page:
+            page.write(terminal_page("spantap " + " ".join(words), output))
+        self.browser.get(f"file://{path}")
+        box = self.browser.execute_script(
+            "const b = document.querySelector('pre').getBoundingClientRect(); return [b.width, b.height]"
+        )
+        self.shoot(name, int(box[0]) + 1, int(box[1]) + 1)
+
+    def page(self, name, file, view, height, prepare=None):
+        """One view of a page (the part after #), after clicks or whatever `prepare` does."""
+        self.browser.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": WIDTH, "height": height, "deviceScaleFactor": 1, "mobile": False},
+        )
+        self.browser.get("about:blank")
+        self.browser.get(f"file://{os.path.join(self.story, file)}#{view}")
+        WebDriverWait(self.browser, 20).until(
+            lambda b: b.execute_script("return !document.getElementById('loading')")
+        )
+        if prepare:
+            prepare(self.browser)
+        self.shoot(name, WIDTH, height)
+
+
+def main():
+    if len(sys.argv) != 4:
+        print(__doc__.strip(), file=sys.stderr)
+        return 2
+    spantap, story, out = (os.path.abspath(path) for path in sys.argv[1:])
+    with tempfile.TemporaryDirectory(prefix="spantap-pictures.") as scratch:
+        camera = Camera(spantap, story, out, scratch)
+        try:
+            take(camera)
+        finally:
+            camera.close()
+    return 0
+
+
+def take(camera):
+    camera.terminal("report-terminal", "report", "0-before.spantap", last=48)
+    camera.page("report", "0-before.html", "overview", 900)
+    camera.terminal("diff-terminal", "diff", "0-before.spantap", "3-after.spantap", last=48)
+    camera.page("diff", "diff-all.html", "overview", 900)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
