@@ -64,7 +64,7 @@ static void draw_numbers(const struct top_model *m, const struct top_entry *e, s
 
 static void draw_rate(const struct top_model *m, const struct top_entry *e, struct top_page *p)
 {
-	size_t width = p->canvas->columns > TREND_MAX + 12 ? TREND_MAX : 20;
+	size_t width = p->canvas->columns > TREND_MAX + 24 ? TREND_MAX : 20;
 	uint32_t values[TREND_MAX], most = 0;
 	size_t each = (TOP_SLOTS - 1) / width;
 	char rate[16];
@@ -187,7 +187,7 @@ static void draw_call(const struct top_model *m, const struct top_entry *e,
 				 (unsigned long long)call->window.errors);
 	if (query && c->columns >= 80)
 		at += top_put_text(c, p->row, at, WIDE, STYLE_DIM, query->system) + 1;
-	top_put_text(c, p->row++, at, WIDE, STYLE_PLAIN, query ? query->name : "(left out)");
+	top_put_text(c, p->row++, at, WIDE, STYLE_PLAIN, query ? query->title : "(left out)");
 }
 
 /* What a reader should look at first; the report after a recording says more. */
@@ -206,7 +206,7 @@ static void draw_hint(const struct top_model *m, const struct top_entry *e,
 	at += top_printf(p->canvas, p->row, at, WIDE, STYLE_WARN,
 			 "! repeated %.0f times per request, %.0f%% of its time: ", per,
 			 100 * share);
-	top_put_text(p->canvas, p->row++, at, WIDE, STYLE_PLAIN, query->name);
+	top_put_text(p->canvas, p->row++, at, WIDE, STYLE_PLAIN, query->title);
 }
 
 static void draw_calls(const struct top_model *m, const struct top_entry *e, struct top_page *p)
@@ -344,7 +344,7 @@ static void draw_target(const struct top_model *m, const struct top_entry *e, st
 			   e->window.total_ns ? 100 * (double)query->window.total_ns /
 							(double)e->window.total_ns
 					      : 0);
-		top_put_text(p->canvas, p->row++, 33, WIDE, STYLE_PLAIN, query->name);
+		top_put_text(p->canvas, p->row++, 33, WIDE, STYLE_PLAIN, query->title);
 		listed++;
 	}
 }

@@ -63,8 +63,10 @@ struct top_entry {
 	uint64_t key;
 	uint64_t target; /* of a query: key of whom it was sent to last */
 	uint32_t index;
-	char name[SPAN_NAME_MAX]; /* harmless for a terminal, as all texts here */
-	char *text;               /* longer than name; NULL: name is all */
+	char name[SPAN_NAME_MAX];  /* harmless for a terminal, as all texts here */
+	char title[SPAN_NAME_MAX]; /* the same, without what makes long ones look alike: a SELECT's
+				      columns */
+	char *text;                /* longer than name; NULL: name is all */
 	char service[64];
 	char system[24];
 	struct top_window window;

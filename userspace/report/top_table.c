@@ -46,6 +46,38 @@ static void set_text(char *out, size_t size, struct bytes text)
 	visible(out, size, utf8_cut(text, size - 1));
 }
 
+/* Runs of spaces (and what visible() made of line breaks) as one. */
+static void squeeze(char *text)
+{
+	size_t to = 0;
+
+	for (size_t at = 0; text[at]; at++)
+		if (text[at] != ' ' || !to || text[to - 1] != ' ')
+			text[to++] = text[at];
+	text[to] = '\0';
+}
+
+/* A SELECT's columns say little and come first: SELECT ... FROM products WHERE id = ? */
+static void set_title(char *out, size_t size, const char *name)
+{
+	static const char word[] = " FROM ";
+	const size_t len = sizeof(word) - 1, keep = strlen("SELECT ...");
+	struct bytes text = bytes_of_string(name);
+
+	set_text(out, size, text);
+	for (size_t at = 7, depth = 0;
+	     bytes_is_nocase(bytes_part(text, 0, 7), "SELECT ") && at + len < text.len; at++) {
+		depth += text.data[at] == '(';
+		depth -= depth && text.data[at] == ')';
+		if (depth || at <= keep || !bytes_is_nocase(bytes_part(text, at, len), word))
+			continue;
+		memcpy(out, "SELECT ...", keep);
+		set_text(out + keep, size - keep, bytes_from(text, at));
+		break;
+	}
+	squeeze(out);
+}
+
 static struct top_entry *entry_new(const struct top_naming *naming, bool endpoint)
 {
 	struct top_entry *e = memory_new(sizeof(*e));
@@ -60,6 +92,7 @@ static struct top_entry *entry_new(const struct top_naming *naming, bool endpoin
 		if (e->text)
 			set_text(e->text, TOP_TEXT_MAX, naming->text);
 	}
+	set_title(e->title, sizeof(e->title), e->text ? e->text : e->name);
 	if (!endpoint)
 		return e;
 	e->endpoint = endpoint_new();

@@ -43,10 +43,10 @@ static void draw_title(const struct top_view *v, const struct top_status *s, str
 	used = c->columns - (int)strlen(right);
 	top_put_right(c, 0, 0, c->columns, s->paused ? STYLE_SELECTED : STYLE_TITLE, right);
 	if (s->processes)
-		snprintf(left, sizeof(left), " spantap top %s  %zu process%s, %s hooks", s->target,
-			 s->processes, s->processes == 1 ? "" : "es", s->mode);
+		snprintf(left, sizeof(left), " spantap  %zu process%s (%s)  %s", s->processes,
+			 s->processes == 1 ? "" : "es", s->mode, s->target);
 	else
-		snprintf(left, sizeof(left), " spantap top %s", s->target);
+		snprintf(left, sizeof(left), " spantap  %s", s->target);
 	top_put_text(c, 0, 0, used - 1, STYLE_TITLE, left);
 }
 
@@ -178,10 +178,10 @@ static const struct {
 	const char *title;
 	int width, sort; /* -1: by no key */
 } columns[COLUMNS] = {
-	[COLUMN_SERVICE] = { "SERVICE", 16, -1 },     [COLUMN_RATE] = { "RATE/s", 9, SORT_RATE },
-	[COLUMN_ERRORS] = { "ERR%", 7, SORT_ERRORS }, [COLUMN_P50] = { "P50", 8, SORT_P50 },
-	[COLUMN_P95] = { "P95", 8, SORT_P95 },        [COLUMN_P99] = { "P99", 8, SORT_P99 },
-	[COLUMN_TIME] = { "TIME", 7, SORT_TIME },     [COLUMN_BAR] = { "", 8, -1 },
+	[COLUMN_SERVICE] = { "SERVICE", 16, -1 },    [COLUMN_RATE] = { "RATE", 7, SORT_RATE },
+	[COLUMN_ERRORS] = { "ERR", 6, SORT_ERRORS }, [COLUMN_P50] = { "P50", 8, SORT_P50 },
+	[COLUMN_P95] = { "P95", 8, SORT_P95 },       [COLUMN_P99] = { "P99", 8, SORT_P99 },
+	[COLUMN_TIME] = { "TIME", 7, SORT_TIME },    [COLUMN_BAR] = { "", 8, -1 },
 	[COLUMN_TREND] = { "TREND", 11, -1 },
 };
 
@@ -303,7 +303,7 @@ static void draw_row(const struct top_model *m, const struct top_row *r, const s
 		     struct top_canvas *c, int row, bool selected)
 {
 	int at = l->name + 2;
-	int used = top_put_text(c, row, 1, l->name, STYLE_PLAIN, r->entry->name);
+	int used = top_put_text(c, row, 1, l->name, STYLE_PLAIN, r->entry->title);
 
 	if (!l->width[COLUMN_SERVICE] && used + 4 < l->name)
 		top_put_text(c, row, used + 3, l->name - used - 2, STYLE_DIM, r->entry->service);
@@ -377,6 +377,16 @@ static void draw_table(struct top_view *v, const struct top_model *m, const stru
 
 /* ---- all ------------------------------------------------------------------------------------ */
 
+/* Beside the keys, where it hides nothing. */
+static void draw_more(const struct top_view *v, struct top_canvas *c)
+{
+	if (v->scroll >= v->scroll_max || c->bottom == c->rows)
+		return;
+	c->bottom++;
+	top_put_right(c, c->rows - 1, 0, c->columns - 1, STYLE_KEY,
+		      c->ascii ? "  more v" : "  more ▼");
+}
+
 static void draw_page(struct top_view *v, const struct top_model *m, struct top_canvas *c, int row)
 {
 	int room = c->bottom - row;
@@ -390,9 +400,7 @@ static void draw_page(struct top_view *v, const struct top_model *m, struct top_
 	v->page = room < 1 ? 1 : room;
 	v->scroll_max = p.row - p.first > room ? p.row - p.first - room : 0;
 	if (v->scroll <= v->scroll_max) {
-		if (v->scroll < v->scroll_max)
-			top_put_right(c, c->bottom - 1, 0, c->columns - 1, STYLE_KEY,
-				      c->ascii ? " more v" : " more ▼");
+		draw_more(v, c);
 		return;
 	}
 	v->scroll = v->scroll_max; /* it became shorter, or the screen taller */
