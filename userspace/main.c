@@ -8,9 +8,12 @@
 
 #define COMMANDS(X) \
 	X(trace)    \
-	X(report)   \
 	X(record)   \
+	X(report)   \
 	X(run)      \
+	X(convert)  \
+	X(export)   \
+	X(top)      \
 	X(doctor)
 
 #define DECLARE(name) extern const struct command name##_command;
