@@ -113,7 +113,9 @@ static uint64_t lost(enum format format, struct sink *sink)
 {
 	if (format == FORMAT_OTLP)
 		return convert_otlp_sink_lost(sink);
-	return format == FORMAT_CHROME ? chrome_sink_lost(sink) : 0;
+	if (format == FORMAT_CHROME)
+		return chrome_sink_lost(sink);
+	return format == FORMAT_CSV ? csv_sink_lost(sink) : 0;
 }
 
 static int copy(struct reading *r, enum format format, FILE *out, struct error *error)

@@ -55,12 +55,16 @@ static void event(struct chrome *c, struct json *j, const char *phase, uint32_t 
 	json_uint(j, tid);
 }
 
-static void event_end(struct chrome *c, struct json *j)
+/* False: it found no memory, and is left out. */
+static bool event_end(struct chrome *c, struct json *j)
 {
 	json_object_end(j);
+	if (c->line.full)
+		return false;
 	fputs(c->some ? ",\n" : "\n", c->options.out);
 	fwrite(c->line.data, 1, c->line.len, c->options.out);
 	c->some = true;
+	return true;
 }
 
 /* Microseconds with all nanoseconds. json.h knows no decimals: the number is written behind its
@@ -195,7 +199,7 @@ static void add_slice(struct chrome *c, struct json *j, const struct span *s)
 }
 
 /* A track for it alone: there are too many side by side. */
-static void write_alone(struct chrome *c, const struct placed *p)
+static bool write_alone(struct chrome *c, const struct placed *p)
 {
 	const uint64_t times[] = { since(c, p->span->start_ns), since(c, p->end_ns) };
 	struct json j;
@@ -211,24 +215,23 @@ static void write_alone(struct chrome *c, const struct placed *p)
 		} else {
 			add_slice(c, &j, p->span);
 		}
-		event_end(c, &j);
+		if (!event_end(c, &j))
+			return false;
 	}
+	return true;
 }
 
-static void write_slice(struct chrome *c, const struct placed *p)
+static bool write_slice(struct chrome *c, const struct placed *p)
 {
 	struct json j;
 
-	c->spans++;
-	if (!p->tid) {
-		write_alone(c, p);
-		return;
-	}
+	if (!p->tid)
+		return write_alone(c, p);
 	event(c, &j, "X", p->pid, p->tid);
 	add_us(c, &j, "ts", since(c, p->span->start_ns));
 	add_us(c, &j, "dur", since(c, p->end_ns) - since(c, p->span->start_ns));
 	add_slice(c, &j, p->span);
-	event_end(c, &j);
+	return event_end(c, &j);
 }
 
 /* An arrow from where the parent begins: there it is the innermost slice. */
@@ -249,6 +252,17 @@ static void write_arrow(struct chrome *c, const struct placed *from, const struc
 	}
 }
 
+/* A slice inside of its parent's needs none. */
+static bool wants_arrow(const struct placed *p)
+{
+	const struct placed *parent = p->parent;
+
+	if (!parent || !parent->tid || !p->tid)
+		return false;
+	return parent->pid != p->pid || parent->tid != p->tid ||
+	       p->span->start_ns < parent->span->start_ns || p->end_ns > parent->end_ns;
+}
+
 /* ---- the sink ------------------------------------------------------------------------------- */
 
 static void on_trace(struct sink *sink, const struct trace *trace)
@@ -266,14 +280,10 @@ static void on_trace(struct sink *sink, const struct trace *trace)
 		return;
 	}
 	for (size_t i = 0; i < trace->count; i++)
-		write_slice(c, &placed[i]);
-	for (size_t i = 0; i < trace->count; i++) {
-		const struct placed *parent = placed[i].parent;
-
-		if (parent && parent->tid && placed[i].tid &&
-		    (parent->pid != placed[i].pid || parent->tid != placed[i].tid))
-			write_arrow(c, parent, &placed[i]);
-	}
+		*(write_slice(c, &placed[i]) ? &c->spans : &c->lost) += 1;
+	for (size_t i = 0; i < trace->count; i++)
+		if (wants_arrow(&placed[i]))
+			write_arrow(c, placed[i].parent, &placed[i]);
 }
 
 static void on_finish(struct sink *sink, const struct summary *summary)

@@ -27,7 +27,9 @@ struct csv {
 	struct sink sink; /* first: the callbacks cast */
 	FILE *out;
 	struct buf row, cell;
+	uint64_t lost;
 	bool begun; /* the names of the columns are written */
+	bool cut;   /* a cell of this row found no memory */
 };
 
 static struct csv *of(struct sink *sink)
@@ -50,6 +52,7 @@ static void add_cell(struct csv *c, struct bytes text)
 	for (size_t i = 0; i < text.len && !quote; i++)
 		quote = strchr(",\"\r\n", text.data[i]) && text.data[i];
 	quote |= text.len && (text.data[0] == ' ' || text.data[text.len - 1] == ' ');
+	c->cut |= c->cell.full;
 	next(c);
 	if (!quote) {
 		buf_add_bytes(&c->row, text);
@@ -188,6 +191,7 @@ static void add_links(struct csv *c, const struct span *s)
 
 static void write_span(struct csv *c, const struct span *s)
 {
+	c->cut = false;
 	buf_reset(&c->row);
 	add_id(c, true, s->trace_id, TRACE_ID_SIZE);
 	add_id(c, true, s->span_id, SPAN_ID_SIZE);
@@ -206,7 +210,10 @@ static void write_span(struct csv *c, const struct span *s)
 	add_attributes(c, s);
 	add_links(c, s);
 	buf_add_text(&c->row, "\r\n");
-	fwrite(c->row.data, 1, c->row.len, c->out);
+	if (c->cut || c->row.full)
+		c->lost++;
+	else
+		fwrite(c->row.data, 1, c->row.len, c->out);
 }
 
 /* ---- the sink ------------------------------------------------------------------------------- */
@@ -239,6 +246,11 @@ static void on_free(struct sink *sink)
 	buf_release(&c->row);
 	buf_release(&c->cell);
 	memory_free(c);
+}
+
+uint64_t csv_sink_lost(struct sink *sink)
+{
+	return of(sink)->lost;
 }
 
 struct sink *csv_sink_new(FILE *out)

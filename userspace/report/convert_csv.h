@@ -14,4 +14,7 @@
  */
 struct sink *csv_sink_new(FILE *out);
 
+/* Spans that found no memory: their rows are left out. */
+uint64_t csv_sink_lost(struct sink *sink);
+
 #endif
