@@ -12,7 +12,7 @@
 
 #define HTML_BINS_PER_DECADE 10               /* page/chart.js has it too */
 #define HTML_BINS (11 * HTML_BINS_PER_DECADE) /* 1 us to more than a day */
-#define HTML_BUCKETS_MAX 90
+#define HTML_BUCKETS_MAX 45
 
 /* All time lines of a page have the same buckets. */
 struct html_buckets {

@@ -48,7 +48,7 @@ void html_endpoint(struct json *j, const struct endpoint *e)
 {
 	json_key(j, "service"), json_text(j, e->service->name);
 	json_key(j, "name"), json_text(j, e->name);
-	json_key(j, "requests"), json_uint(j, e->latency.count + e->unanswered);
+	json_key(j, "requests"), json_uint(j, e->latency.count);
 	json_key(j, "errors"), json_uint(j, e->errors);
 	json_key(j, "unanswered"), json_uint(j, e->unanswered);
 	html_latency(j, &e->latency);

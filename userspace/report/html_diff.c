@@ -32,7 +32,7 @@ static void put_side(struct json *j, const char *key, const struct analysis *a)
 	uint64_t requests = 0, errors = 0, total = 0;
 
 	for (size_t i = 0; i < a->service_count; i++) {
-		requests += a->services[i]->latency.count + a->services[i]->unanswered;
+		requests += a->services[i]->latency.count;
 		errors += a->services[i]->errors;
 		total += a->services[i]->latency.total;
 	}

@@ -69,7 +69,7 @@ static void put_services(struct report *p)
 
 		json_object(j);
 		json_key(j, "name"), json_text(j, s->name);
-		json_key(j, "requests"), json_uint(j, s->latency.count + s->unanswered);
+		json_key(j, "requests"), json_uint(j, s->latency.count);
 		json_key(j, "errors"), json_uint(j, s->errors);
 		json_key(j, "unanswered"), json_uint(j, s->unanswered);
 		html_latency(j, &s->latency);

@@ -128,23 +128,24 @@ function timeline(t, label) {
 		chart.append(svg("path", {class: key, d: linePath(t.count, t[key], (i) => x(i + 0.5), (v) => middle - (middle - top) * v / most)}));
 	for (let i = 0; i < n; i++)
 		chart.append(...timelineBar(t, i, x(i), step, (v) => (bottom - low) * v / busiest, bottom));
-	const every = Math.max(1, Math.ceil(n / (width < 500 ? 4 : 6)));
+	const every = Math.max(1, Math.ceil(n / (width < 500 ? 3 : 5)));
 	for (let i = 0; i < n; i += every)
-		chart.append(text(x(i), bottom + 17, i || every * step < 90 ? "middle" : "start", clock(DATA.bucket_start_us + i * DATA.bucket_us, DATA.bucket_us < 1e6)));
+		chart.append(text(x(i), bottom + 17, "middle", clock(DATA.bucket_start_us + i * DATA.bucket_us, DATA.bucket_us < 1e6)));
 	const rows = t.count.map((c, i) => [clock(DATA.bucket_start_us + i * DATA.bucket_us, true), count(c), count(t.errors[i]), duration(t.p50[i]), duration(t.p95[i])]);
 	return el("figure", {}, chart, legend([["p50", "p50"], ["p95", "p95"], ["bucket", `requests per ${duration(DATA.bucket_us * 1000)}`], ["failed", "errors"]]),
 		numbersTable("Numbers", ["from", "requests", "errors", "p50", "p95"], rows.filter((row, i) => t.count[i] || t.errors[i])));
 }
 
+// Lines where neighbours have values too; what stands alone is a dot.
 function linePath(counts, values, x, y) {
-	let path = "";
-	let open = false;
-	values.forEach((v, i) => {
-		if (counts[i])
-			path += `${open ? "L" : "M"}${x(i).toFixed(1)} ${y(v).toFixed(1)}${open || (counts[i + 1] || 0) ? "" : "h.1"}`;
-		open = Boolean(counts[i]);
-	});
-	return path;
+	return values.map((v, i) => {
+		if (!counts[i])
+			return "";
+		const at = [x(i), y(v)].map((n) => n.toFixed(1)).join(" ");
+		if (counts[i - 1])
+			return `L${at}`;
+		return counts[i + 1] ? `M${at}` : `M${at}m-1.5 0a1.5 1.5 0 1 0 3 0a1.5 1.5 0 1 0 -3 0`;
+	}).join("");
 }
 
 function timelineBar(t, i, x, step, height, bottom) {

@@ -128,7 +128,7 @@ function recordingsCard() {
 	return card(DATA.recordings.length === 1 ? "The recording" : "The recordings", el("div", {class: "scroll"}, el("table", {}, el("caption", {class: "unseen"}, "Recordings in this report"),
 		el("thead", {}, el("tr", {}, ["File", "Host", "From", "Lasted", "Spans", "Traces", "What was asked for"].map((t, i) => el("th", {scope: "col", class: i === 4 || i === 5 ? "num" : i === 0 || i === 6 ? "wide" : null}, t)))),
 		el("tbody", {}, DATA.recordings.map((r) => el("tr", {}, el("th", {scope: "row", class: "wide"}, traced(r.path), el("small", {}, "spantap ", traced(r.version))), el("td", {}, traced(r.host)),
-			el("td", {}, r.end_us ? `${day(r.start_us)} ${clock(r.start_us)}` : "\u2013"), el("td", {}, r.end_us ? duration((r.end_us - r.start_us) * 1000) : "empty"),
+			el("td", {}, r.end_us ? `${day(r.start_us)} ${clock(r.start_us)}` : "\u2013"), el("td", {}, r.end_us ? duration((r.end_us - r.start_us) * 1000) : r.spans ? "\u2013" : "empty"),
 			el("td", {class: "num"}, count(r.spans)), el("td", {class: "num"}, count(r.traces)), el("td", {class: "wide"}, r.description ? traced(r.description, 300, "code") : "\u2013")))))));
 }
 
@@ -155,8 +155,8 @@ function overview() {
 }
 
 function findingsView() {
-	return {title: "Findings", nodes: [head("Findings", "what to change, and what that would win"),
-		el("p", {class: "sub"}, "Greatest cost over all requests first. Each says what was seen; spantap says nothing where it is not sure."), card(null, findingList(DATA.findings))]};
+	return {title: "Findings", nodes: [head("Findings", "what to change, and what that would win",
+		el("p", {class: "sub"}, "Greatest cost over all requests first. Each says what was seen; spantap says nothing where it is not sure.")), card("By cost", findingList(DATA.findings))]};
 }
 
 const queryCell = (q) => [traced(q.text, 400, "code", "query"), el("small", {}, SYSTEMS[q.system] || traced(q.system, 40), " ", traced(q.target, 100))];

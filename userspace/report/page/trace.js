@@ -94,6 +94,6 @@ const failed = (span) => span.outcome === 2;
 
 function statusText(trace, span) {
 	const status = attributePairs(trace, span).find(([key]) => key === "http.response.status_code");
-	const word = span.outcome === 2 ? "error" : span.outcome === 1 ? "ok" : "not judged";
+	const word = span.outcome === 2 ? "error" : span.outcome === 1 ? "ok" : span.ttfb >= 0 ? "answered" : "no answer";
 	return status ? `${word}, ${status[1]}` : word;
 }

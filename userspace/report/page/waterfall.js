@@ -35,7 +35,7 @@ function traceView(id, span) {
 }
 
 function waterfall(trace, wanted) {
-	const w = {trace, list: [], place: new Map(), rows: new Map(), from: 0, to: trace.end, query: "", matches: null, active: null};
+	const w = {trace, list: [], place: new Map(), rows: new Map(), from: 0, to: trace.end, query: "", matches: null, active: null, height: rowHeight()};
 	w.space = el("div", {class: "space", role: "rowgroup"});
 	w.box = el("div", {class: "rows", role: "treegrid", "aria-label": "Spans of the trace", "aria-colcount": 3, on: {keydown: (e) => treeKey(w, e), scroll: () => later(w), click: (e) => treeClick(w, e)}}, w.space);
 	w.ticks = el("span", {class: "ticks"});
@@ -86,10 +86,15 @@ function list(w) {
 				open.push(span.children[i]);
 	}
 	w.box.setAttribute("aria-rowcount", w.list.length);
+	w.box.style.setProperty("--all", `${w.list.length * w.height + 1}px`);
 }
 
+// As in style_views.css.
+const rowHeight = () => (matchMedia("(max-width: 640px)").matches ? 44 : 28);
+
 function measure(w) {
-	w.height = matchMedia("(max-width: 640px)").matches ? 44 : 28;
+	w.height = rowHeight();
+	w.box.style.setProperty("--all", `${w.list.length * w.height + 1}px`);
 	w.ruler.style.paddingRight = `${w.box.offsetWidth - w.box.clientWidth}px`; // the scroll bar's
 	for (const row of w.rows.values())
 		row.remove();
