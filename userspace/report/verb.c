@@ -19,7 +19,7 @@ static const char *const sql_control[] = {
 /* Locks, side effects, and what is another value each time. */
 static const char *const sql_more[] = { "FOR UPDATE", "FOR SHARE", "FOR NO KEY", "FOR KEY SHARE",
 					"LOCK IN",    "NEXTVAL",   "RANDOM(",    "INTO",
-					"SETVAL",     "RAND(",     "ADVISORY",   "UUID(" };
+					"SETVAL",     "RAND(",     "UUID(" };
 static const char *const cache_waits[] = { "BLPOP",     "BRPOP",   "BRPOPLPUSH", "BLMOVE",
 					   "BLMPOP",    "BZMPOP",  "BZPOPMIN",   "BZPOPMAX",
 					   "XREAD",     "WAIT",    "WAITAOF",    "XREADGROUP",
