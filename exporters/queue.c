@@ -270,11 +270,22 @@ bool span_queue_wait_fewer(struct span_queue *q, size_t count, uint64_t until_ns
 	bool fewer;
 
 	pthread_mutex_lock(&q->lock);
+	q->waited = true;
 	while (q->count + q->taken > count && clock_now_ns() < until_ns)
 		wait_until(q, &q->fewer, until_ns);
 	fewer = q->count + q->taken <= count;
 	pthread_mutex_unlock(&q->lock);
 	return fewer;
+}
+
+bool span_queue_waited(struct span_queue *q)
+{
+	bool waited;
+
+	pthread_mutex_lock(&q->lock);
+	waited = q->waited;
+	pthread_mutex_unlock(&q->lock);
+	return waited;
 }
 
 bool span_queue_ending(struct span_queue *q)

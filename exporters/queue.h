@@ -25,7 +25,8 @@ struct span_queue {
 	size_t spare_count;
 	size_t max;
 	size_t batch_max;
-	uint64_t wait_ns; /* spans wait that long for a batch to fill: a second unless set after init */
+	uint64_t wait_ns; /* spans wait that long for a batch to fill: a second unless set after
+			     init */
 
 	_Atomic uint64_t
 		deadline_ns; /* CLOCK_MONOTONIC: when everybody gives up; UINT64_MAX: not ending */
@@ -38,6 +39,7 @@ struct span_queue {
 	struct queue_entry *first, *last;
 	size_t count; /* waiting, not those that were taken */
 	size_t taken; /* by the sender, and not given back */
+	bool waited;  /* the main thread waits for room, so none is missing */
 	size_t bytes;
 	struct queue_entry *done;
 	struct exporter_counters counters;
@@ -54,10 +56,13 @@ void span_queue_release(struct span_queue *q);
 void span_queue_add(struct span_queue *q, const struct trace *trace);
 
 /*
- * Main thread, where it may wait after all: until no more than count spans wait or are being sent, at most until
- * until_ns (CLOCK_MONOTONIC); true when it is so.
+ * Main thread, where it may wait after all: until no more than count spans wait or are being sent,
+ * at most until until_ns (CLOCK_MONOTONIC); true when it is so.
  */
 bool span_queue_wait_fewer(struct span_queue *q, size_t count, uint64_t until_ns);
+
+/* Does it do that? Any thread. */
+bool span_queue_waited(struct span_queue *q);
 
 /* Main thread: takes back what was sent. */
 void span_queue_recycle(struct span_queue *q);

@@ -95,10 +95,11 @@ static void tell_down(struct sender *s, const char *why, const char *check)
 		return;
 	s->told_down = true;
 	s->told_down_ns = now_ns;
-	log_warn("%s: cannot deliver to %s: %s%s%s; trying again, spans that find no room "
-		 "meanwhile are dropped "
-		 "and counted",
-		 s->exporter->name, s->where, why, check[0] ? "; " : "", check);
+	log_warn("%s: cannot deliver to %s: %s%s%s; trying again%s", s->exporter->name, s->where,
+		 why, check[0] ? "; " : "", check,
+		 span_queue_waited(s->queue)
+			 ? ""
+			 : ", spans that find no room meanwhile are dropped and counted");
 }
 
 static void tell_back(struct sender *s)
