@@ -3,9 +3,8 @@
  * An endpoint of the report: its numbers, where the time of a request goes, and what it calls.
  *
  *   GET /orders/{id}                     10  0.3/s   0  18.4ms  24.3ms  24.3ms   25.0%
- *       cpu 66% 12.1ms, database 32% 5.9ms, waiting for a cpu 2% 445us
- *       [################==========..]
- *       x37.0   4.6ms  25%  SELECT products.id AS ...   shop/orders.py:41
+ *       ████████████████▓▓▓▓▓▓▓▒   cpu 12.1ms (66%), database 5.9ms (32%), waiting for a cpu 445us
+ * (2%) x37.0   4.6ms  SELECT products.id AS ...   shop/orders.py:41
  */
 #include <stdlib.h>
 
@@ -110,11 +109,12 @@ static void print_call(const struct report_text *t, const struct endpoint *e,
 	duration_text(one, sizeof(one), c->total_ns / e->latency.count);
 	snprintf(count, sizeof(count), per_request < 100 ? "x%.1f" : "x%.0f", per_request);
 	place_text(place, sizeof(place), c);
-	fprintf(p->out, "      %s%7s%s %9s  %s%s%s%s", many ? paper_ink(p, INK_BOLD) : "", count,
+	fprintf(p->out, "      %s%7s%s %9s  %s", many ? paper_ink(p, INK_BOLD) : "", count,
 		many ? paper_ink(p, INK_PLAIN) : "", one,
 		paper_cut(text, bytes_of_string(c->query->text),
-			  p->columns - 25 - paper_width(place)),
-		paper_ink(p, INK_DIM), place, paper_ink(p, INK_PLAIN));
+			  p->columns - 25 - paper_width(place)));
+	if (place[0])
+		fprintf(p->out, "%s%s%s", paper_ink(p, INK_DIM), place, paper_ink(p, INK_PLAIN));
 	fputc('\n', p->out);
 }
 

@@ -6,6 +6,8 @@
 
 #include "userspace/report/report_text.h"
 
+#define REPORT_NARROW 96 /* columns: below, tables have fewer columns */
+
 /* The columns that tables of services, endpoints and queries share. NULL or 0: that cell stays
  * empty. */
 struct report_row {

@@ -7,19 +7,18 @@
 #include <time.h>
 
 #include "userspace/base/clock.h"
+#include "userspace/base/memory.h"
 #include "userspace/report/duration.h"
 #include "userspace/report/finding_text.h"
 #include "userspace/report/report_parts.h"
 #include "userspace/store/recording.h"
-
-#define NARROW 96 /* columns: below, tables have fewer columns */
 
 /* ---- tables --------------------------------------------------------------------------------- */
 
 /* Columns that numbers take. */
 static int number_columns(const struct report_text *t)
 {
-	return t->paper.columns < NARROW ? 34 : 67;
+	return t->paper.columns < REPORT_NARROW ? 34 : 67;
 }
 
 int report_name_columns(const struct report_text *t)
@@ -31,10 +30,12 @@ void report_table_head(const struct report_text *t, const char *title, const cha
 		       bool share)
 {
 	const struct paper *p = &t->paper;
+	char cut[PAPER_TEXT_MAX];
 
 	fprintf(p->out, "\n%s%-*s%s%s%9s", paper_ink(p, INK_BOLD), report_name_columns(t) + 2,
-		title, paper_ink(p, INK_PLAIN), paper_ink(p, INK_DIM), count);
-	if (p->columns < NARROW)
+		paper_cut(cut, bytes_of_string(title), report_name_columns(t) + 1),
+		paper_ink(p, INK_PLAIN), paper_ink(p, INK_DIM), count);
+	if (p->columns < REPORT_NARROW)
 		fprintf(p->out, "%7s%9s%9s", "errors", "p50", "p95");
 	else
 		fprintf(p->out, "%10s%8s%10s%10s%10s%10s", "rate", "errors", "p50", "p95", "p99",
@@ -69,16 +70,16 @@ void report_table_row(const struct report_text *t, const struct analysis *a,
 	else
 		snprintf(last, sizeof(last), "%.1f%%", 100 * row->share);
 	rate_text(rate, sizeof(rate), a, row->latency->count);
-	fprintf(p->out, "  %s%s%s%*s%9s", paper_ink(p, row->ink), row->name,
+	fprintf(p->out, "  %s%s%s%*s%9s", row->ink ? paper_ink(p, row->ink) : "", row->name,
 		row->ink ? paper_ink(p, INK_PLAIN) : "",
 		report_name_columns(t) - paper_width(row->name), "",
 		paper_number(number, row->latency->count));
-	if (p->columns >= NARROW)
+	if (p->columns >= REPORT_NARROW)
 		fprintf(p->out, "%10s", rate);
 	fprintf(p->out, "%s%*s%s", row->errors ? paper_ink(p, INK_RED) : "",
-		p->columns < NARROW ? 7 : 8, paper_number(errors, row->errors),
+		p->columns < REPORT_NARROW ? 7 : 8, paper_number(errors, row->errors),
 		row->errors ? paper_ink(p, INK_PLAIN) : "");
-	if (p->columns < NARROW)
+	if (p->columns < REPORT_NARROW)
 		fprintf(p->out, "%9s%9s\n", cells[0], cells[1]);
 	else
 		fprintf(p->out, "%10s%10s%10s%10s\n", cells[0], cells[1], cells[2], last);
@@ -111,7 +112,7 @@ static void print_time(const struct paper *p, uint64_t start_ns, uint64_t end_ns
 	fprintf(p->out, "%s to %s (%s)", from, to, length);
 }
 
-static void print_file(const struct paper *p, const struct recording_info *info)
+static void print_file(const struct paper *p, const struct recording_info *info, bool alone)
 {
 	char text[PAPER_TEXT_MAX];
 
@@ -121,12 +122,11 @@ static void print_file(const struct paper *p, const struct recording_info *info)
 	if (info->host[0])
 		fprintf(p->out, "  recorded on %s",
 			paper_cut(text, bytes_of_string(info->host), 40));
-	fputc('\n', p->out);
-	if (info->end_ns > info->start_ns) {
+	if (!alone && info->end_ns > info->start_ns) {
 		fputs("  ", p->out);
 		print_time(p, info->start_ns, info->end_ns);
-		fputc('\n', p->out);
 	}
+	fputc('\n', p->out);
 	if (info->description[0])
 		fprintf(p->out, "  %s%s%s\n", paper_ink(p, INK_DIM),
 			paper_cut(text, bytes_of_string(info->description), p->columns - 2),
@@ -153,7 +153,12 @@ static void print_header(const struct report_text *t, const struct analysis *a,
 	uint64_t count, failed;
 
 	for (size_t i = 0; r && i < recordings_count(r); i++)
-		print_file(p, recordings_info(r, i));
+		print_file(p, recordings_info(r, i), recordings_count(r) == 1);
+	if (a->end_ns > a->start_ns) {
+		fputs("  ", p->out);
+		print_time(p, a->start_ns, a->end_ns);
+		fputc('\n', p->out);
+	}
 	count = requests_of(a, &failed);
 	rate_text(rate, sizeof(rate), a, count);
 	fprintf(p->out, "  %s requests (%s), %s errors; %s spans in %s traces\n",
@@ -184,18 +189,29 @@ static void print_services(const struct report_text *t, const struct analysis *a
 	report_more(t, shown > t->limit ? shown - t->limit : 0, "services");
 }
 
+/* Names in a finding's first line can be as long as they like. */
+static void print_finding(const struct paper *p, const struct finding *f)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+
+	if (!out)
+		return;
+	finding_print(f, out, p->colour, p->columns);
+	fclose(out);
+	paper_lines(p, text, len, SIZE_MAX, "");
+	memory_free(text);
+}
+
 static void print_findings(const struct report_text *t, const struct analysis *a)
 {
 	uint64_t shown = 0;
 
 	paper_heading(&t->paper, "what to change, by how much time it costs");
-	for (size_t i = 0; i < a->finding_count; i++) {
-		if (!report_shows(&t->filter, a->findings[i]->endpoint))
-			continue;
-		if (shown++ < t->limit)
-			finding_print(a->findings[i], t->paper.out, t->paper.colour,
-				      t->paper.columns);
-	}
+	for (size_t i = 0; i < a->finding_count; i++)
+		if (report_shows(&t->filter, a->findings[i]->endpoint) && shown++ < t->limit)
+			print_finding(&t->paper, a->findings[i]);
 	if (!shown)
 		fputs("  nothing stands out\n", t->paper.out);
 	report_more(t, shown > t->limit ? shown - t->limit : 0, "findings");
