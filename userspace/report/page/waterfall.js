@@ -56,7 +56,7 @@ function waterfall(trace, wanted) {
 		measure(w);
 		zoom(w, 0, trace.end);
 		choose(w, trace.spans.find((s) => s.id === wanted) || w.list[0], false);
-		w.observer = new ResizeObserver(() => { measure(w); draw(w); });
+		w.observer = new ResizeObserver(() => measure(w));
 		w.observer.observe(w.box);
 		const print = () => { w.printing = true; draw(w); };
 		const printed = () => { w.printing = false; draw(w); };
@@ -93,12 +93,14 @@ function list(w) {
 const rowHeight = () => (matchMedia("(max-width: 640px)").matches ? 44 : 28);
 
 function measure(w) {
+	w.ruler.style.paddingRight = `${w.box.offsetWidth - w.box.clientWidth}px`; // the scroll bar's
+	if (w.height === rowHeight()) {
+		draw(w);
+		return;
+	}
 	w.height = rowHeight();
 	w.box.style.setProperty("--all", `${w.list.length * w.height + 1}px`);
-	w.ruler.style.paddingRight = `${w.box.offsetWidth - w.box.clientWidth}px`; // the scroll bar's
-	for (const row of w.rows.values())
-		row.remove();
-	w.rows.clear();
+	redraw(w);
 }
 
 function later(w) {
