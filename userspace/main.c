@@ -10,6 +10,7 @@
 	X(trace)    \
 	X(record)   \
 	X(report)   \
+	X(diff)     \
 	X(run)      \
 	X(convert)  \
 	X(export)   \

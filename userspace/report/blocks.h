@@ -21,7 +21,7 @@
 
 #define BLOCKS_MAX 20
 #define BLOCKS_MIN 10
-#define BLOCKS_VALUES_MIN 30    /* below that nothing is said */
+#define BLOCKS_VALUES_MIN 30    /* below that nothing is said; compare.h has it too */
 #define BLOCKS_VALUES_MAX 16384 /* evenly thinned above: the error is below 1 % of a deviation */
 
 /* One series cut into blocks; values ascend. */

@@ -14,6 +14,8 @@
 #include "userspace/report/compare_match.h"
 #include "userspace/report/compare_numbers.h"
 #include "userspace/report/compare_verdict.h"
+#include "userspace/report/compare_words.h"
+#include "userspace/report/why.h"
 
 #define NOTE_MAX 512
 
@@ -153,10 +155,10 @@ static int by_weight(bool shown_a, bool shown_b, double a, double b)
 static int by_endpoint_weight(const void *a, const void *b)
 {
 	const struct endpoint_change *x = a, *y = b;
-	int order = by_weight(verdict_shown(x->verdict) || verdict_shown(x->p95.verdict),
-			      verdict_shown(y->verdict) || verdict_shown(y->p95.verdict),
-			      weight(&x->mean, x->before->latency.count),
-			      weight(&y->mean, y->before->latency.count));
+	int order =
+		by_weight(verdict_shown(endpoint_verdict(x)), verdict_shown(endpoint_verdict(y)),
+			  weight(&x->mean, x->before->latency.count),
+			  weight(&y->mean, y->before->latency.count));
 
 	return order ? order : strcmp(x->before->name, y->before->name);
 }
@@ -164,8 +166,7 @@ static int by_endpoint_weight(const void *a, const void *b)
 static int by_query_weight(const void *a, const void *b)
 {
 	const struct query_change *x = a, *y = b;
-	int order = by_weight(verdict_shown(x->verdict) || verdict_shown(x->p95.verdict),
-			      verdict_shown(y->verdict) || verdict_shown(y->p95.verdict),
+	int order = by_weight(verdict_shown(query_verdict(x)), verdict_shown(query_verdict(y)),
 			      weight(&x->mean, x->before->latency.count),
 			      weight(&y->mean, y->before->latency.count));
 
@@ -218,7 +219,10 @@ struct comparison *comparison_new(const struct analysis *before, const struct an
 		comparison_free(c);
 		return NULL;
 	}
+	for (size_t i = 0; i < c->endpoint_count; i++)
+		why_changed(&c->endpoints[i]);
 	sort_all(c);
+	compare_words(c);
 	return c;
 }
 

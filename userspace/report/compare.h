@@ -63,6 +63,9 @@ struct query_change {
 	enum verdict verdict;
 };
 
+/* Requests of an endpoint, or calls of a query, on each side: with fewer nothing is said. */
+#define COMPARE_REQUESTS_MIN 30
+
 /* Why the two may not be comparable, or what could not be read; one sentence each. */
 #define COMPARISON_NOTES_MAX 32
 

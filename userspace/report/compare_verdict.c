@@ -185,9 +185,9 @@ static void decide_follower(struct change *c, enum verdict shown)
 static enum verdict first_shown(const struct change *a, const struct change *b,
 				const struct change *c)
 {
-	if (verdict_shown(a->verdict))
-		return a->verdict;
-	return verdict_shown(b->verdict) ? b->verdict : c->verdict;
+	if (verdict_shown(b->verdict) && !verdict_shown(a->verdict))
+		return b->verdict;
+	return verdict_shown(c->verdict) && !verdict_shown(a->verdict) ? c->verdict : a->verdict;
 }
 
 static void decide_errors(struct change *c)
@@ -263,4 +263,14 @@ bool compare_verdicts(struct comparison *c)
 	for (size_t i = 0; ok && i < c->query_count; i++)
 		decide_query(&c->queries[i]);
 	return ok;
+}
+
+enum verdict endpoint_verdict(const struct endpoint_change *e)
+{
+	return first_shown(&e->shift, &e->p95, &e->p99);
+}
+
+enum verdict query_verdict(const struct query_change *q)
+{
+	return first_shown(&q->shift, &q->p95, &q->p99);
 }

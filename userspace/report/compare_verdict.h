@@ -10,4 +10,8 @@ bool compare_verdicts(struct comparison *c);
 /* Faster or slower. */
 bool verdict_shown(enum verdict v);
 
+/* What is said of its latency: the ranks' verdict, else p95's, else p99's. */
+enum verdict endpoint_verdict(const struct endpoint_change *e);
+enum verdict query_verdict(const struct query_change *q);
+
 #endif
