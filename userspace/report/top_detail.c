@@ -41,7 +41,7 @@ static void heading(struct top_page *p, const char *text)
 static void draw_numbers(const struct top_model *m, const struct top_entry *e, struct top_page *p)
 {
 	static const double points[] = { 0.5, 0.95, 0.99 };
-	static const char *const names[] = { "p50 ", "   p95 ", "   p99 " };
+	static const char *const names[] = { "p50 ", "  p95 ", "  p99 " };
 	struct top_canvas *c = p->canvas;
 	double share = (double)e->window.errors / (double)e->window.count;
 	char text[32];
@@ -50,21 +50,29 @@ static void draw_numbers(const struct top_model *m, const struct top_entry *e, s
 	top_rate_text(text, sizeof(text), (double)e->window.count / top_model_seconds(m));
 	at += top_put_text(c, p->row, at, WIDE, STYLE_BOLD, text);
 	at += top_put_text(c, p->row, at, WIDE, STYLE_PLAIN,
-			   e->endpoint ? " requests/s   " : " calls/s   ");
+			   e->endpoint ? " requests/s  " : " calls/s  ");
 	for (int i = 0; i < 3; i++) {
 		at += top_put_text(c, p->row, at, WIDE, STYLE_PLAIN, names[i]);
 		duration_text(text, sizeof(text),
 			      top_percentile(e->histogram, e->measured, points[i]));
 		at += top_put_text(c, p->row, at, WIDE, STYLE_BOLD, text);
 	}
-	at += top_put_text(c, p->row, at, WIDE, STYLE_PLAIN, "   errors ");
+	at += top_put_text(c, p->row, at, WIDE, STYLE_PLAIN, "  errors ");
 	top_printf(c, p->row++, at, WIDE, e->window.errors ? STYLE_ERROR : STYLE_GOOD, "%.1f%%",
 		   100 * share);
 }
 
+/* Leaves room for what stands beside it. */
+static size_t trend_width(const struct top_page *p)
+{
+	int width = p->canvas->columns - 32;
+
+	return width < 8 ? 8 : width > TREND_MAX ? TREND_MAX : (size_t)width;
+}
+
 static void draw_rate(const struct top_model *m, const struct top_entry *e, struct top_page *p)
 {
-	size_t width = p->canvas->columns > TREND_MAX + 24 ? TREND_MAX : 20;
+	size_t width = trend_width(p);
 	uint32_t values[TREND_MAX], most = 0;
 	size_t each = (TOP_SLOTS - 1) / width;
 	char rate[16];
@@ -95,7 +103,7 @@ static void draw_spread(const struct top_entry *e, struct top_page *p)
 	}
 	if (first >= last)
 		return;
-	width = p->canvas->columns > TREND_MAX + 30 ? TREND_MAX : 20;
+	width = (uint32_t)trend_width(p);
 	if (last - first + 1 < width)
 		width = last - first + 1;
 	for (uint32_t i = first; i <= last; i++)

@@ -187,8 +187,10 @@ void top_entries_release(struct top_entries *t)
 
 void top_entries_reset(struct top_entries *t)
 {
-	for (size_t i = 0; i < t->used; i++)
+	for (size_t i = 0; i < t->used; i++) {
 		entry_free(t->items[i]);
+		t->items[i] = NULL;
+	}
 	map_release(&t->by_key);
 	map_init(&t->by_key, sizeof(uint64_t), t->max);
 	t->used = 0;

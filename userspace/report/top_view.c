@@ -50,27 +50,44 @@ static void draw_title(const struct top_view *v, const struct top_status *s, str
 	top_put_text(c, 0, 0, used - 1, STYLE_TITLE, left);
 }
 
+/* "label VALUE", or "VALUE label" where label begins with a space; not at all where it would be
+ * cut. */
+static int draw_total(struct top_canvas *c, int row, int at, enum top_style style,
+		      const char *label, const char *value)
+{
+	bool after = label[0] == ' ';
+	int need = (int)(strlen(label) + strlen(value)) + !after;
+
+	if (at > 1)
+		at += 3;
+	if (at > 1 && at + need > c->columns)
+		return at;
+	if (!after)
+		at += top_printf(c, row, at, WIDE, STYLE_PLAIN, "%s ", label);
+	at += top_put_text(c, row, at, WIDE, style, value);
+	if (after)
+		at += top_put_text(c, row, at, WIDE, STYLE_PLAIN, label);
+	return at;
+}
+
 static void draw_totals(const struct top_model *m, const struct top_status *s, struct top_canvas *c,
 			int row)
 {
 	double seconds = top_model_seconds(m), requests = (double)m->requests.count;
-	char rate[16];
+	enum top_style style = m->requests.errors ? STYLE_ERROR : STYLE_GOOD;
+	char text[32];
 	int at = 1;
 
-	top_rate_text(rate, sizeof(rate), requests / seconds);
-	at += top_printf(c, row, at, WIDE, STYLE_BOLD, "%s", rate);
-	at += top_put_text(c, row, at, WIDE, STYLE_PLAIN, " requests/s   ");
-	top_rate_text(rate, sizeof(rate), (double)m->spans.count / seconds);
-	at += top_printf(c, row, at, WIDE, STYLE_BOLD, "%s", rate);
-	at += top_put_text(c, row, at, WIDE, STYLE_PLAIN, " spans/s   errors ");
-	at += top_printf(c, row, at, WIDE, m->requests.errors ? STYLE_ERROR : STYLE_GOOD, "%.1f%%",
-			 requests > 0 ? 100 * (double)m->requests.errors / requests : 0);
-	at += top_put_text(c, row, at, WIDE, STYLE_PLAIN, "   parents known ");
-	if (s->parents_known < 0)
-		at += top_put_text(c, row, at, WIDE, STYLE_DIM, "-");
-	else
-		at += top_printf(c, row, at, WIDE, s->parents_known < 0.9 ? STYLE_WARN : STYLE_GOOD,
-				 "%.1f%%", 100 * s->parents_known);
+	top_rate_text(text, sizeof(text), requests / seconds);
+	at = draw_total(c, row, at, STYLE_BOLD, " requests/s", text);
+	snprintf(text, sizeof(text), "%.1f%%",
+		 requests > 0 ? 100 * (double)m->requests.errors / requests : 0);
+	at = draw_total(c, row, at, style, "errors", text);
+	top_rate_text(text, sizeof(text), (double)m->spans.count / seconds);
+	at = draw_total(c, row, at, STYLE_BOLD, " spans/s", text);
+	snprintf(text, sizeof(text), s->parents_known < 0 ? "-" : "%.1f%%", 100 * s->parents_known);
+	style = s->parents_known < 0 ? STYLE_DIM : s->parents_known < 0.9 ? STYLE_WARN : STYLE_GOOD;
+	draw_total(c, row, at, style, "parents known", text);
 }
 
 static void draw_lost(const struct top_model *m, const struct top_status *s, struct top_canvas *c,
@@ -138,6 +155,7 @@ static void draw_keys(const struct top_view *v, const struct top_status *s, stru
 	static const char *const typing[] = { "Enter", "keep",  "Esc", "as before",
 					      "^U",    "empty", NULL };
 	const char *const *keys = v->typing ? typing : v->help || v->detail ? page : list;
+	int room = c->columns - (v->help || v->detail ? 8 : 0); /* "more" stands there */
 	int row = c->rows - 1, at = 1;
 
 	if (s->message[0]) {
@@ -147,7 +165,7 @@ static void draw_keys(const struct top_view *v, const struct top_status *s, stru
 	for (; keys[0]; keys += 2) {
 		int need = top_width(c, bytes_of_string(keys[0])) + (int)strlen(keys[1]) + 3;
 
-		if (at + need > c->columns)
+		if (at + need > room)
 			break;
 		at += top_put_text(c, row, at, WIDE, STYLE_KEY, keys[0]) + 1;
 		at += top_put_text(c, row, at, WIDE, STYLE_DIM, keys[1]) + 2;
@@ -274,7 +292,10 @@ static void draw_column(const struct top_model *m, const struct top_row *r, stru
 		top_put_right(c, row, at, width, STYLE_PLAIN, text);
 		break;
 	case COLUMN_ERRORS:
-		snprintf(text, sizeof(text), r->errors > 0 && r->errors < 0.0995 ? "%.1f" : "%.0f",
+		snprintf(text, sizeof(text),
+			 r->errors <= 0       ? "0"
+			 : r->errors < 0.0995 ? "%.1f%%"
+					      : "%.0f%%",
 			 100 * r->errors);
 		top_put_right(c, row, at, width, r->errors > 0 ? STYLE_ERROR : STYLE_DIM, text);
 		break;
