@@ -51,6 +51,7 @@ static void test_keys(void **state)
 		{ "GET 550e8400-e29b-41d4-a716-446655440000x", "GET *-*-*-*-*" },
 		{ "MGET price:1 price:2", "MGET price:* ..." },
 		{ "MGET price:1 price:2 price:3 price:4 ...", "MGET price:* ..." },
+		{ "MSET a:1 ? a:2 ? a:3 ?", "MSET a:* ? ..." },
 		{ "MGET a:1 a:2 b:3", "MGET a:* ... b:*" },
 		{ "MGET a:1 b:2 ...", "MGET a:* b:* ..." },
 		{ "GET id:a716", "GET id:*" },

@@ -188,11 +188,13 @@ static struct bytes next_word(struct bytes text, size_t *at)
 	return word;
 }
 
-/* Arguments that look the same are one: how many keys an MGET has must not make it another kind of
- * call. */
+/*
+ * Arguments that look like one of the last two are left out: how many keys an MGET has, or pairs an
+ * MSET, must not make it another kind of call.
+ */
 static void put_arguments(struct room *r, struct bytes text)
 {
-	struct bytes last = { 0 };
+	struct bytes last[2] = { { 0 } };
 	bool repeated = false;
 	size_t at = 0;
 
@@ -205,7 +207,9 @@ static void put_arguments(struct room *r, struct bytes text)
 		put(r, bytes_of_string(" "));
 		put_key(r, word);
 		shown = bytes_of(r->data + from, r->len - from);
-		if ((last.len && bytes_equal(shown, last)) || (repeated && bytes_is(word, "..."))) {
+		if ((last[0].len && bytes_equal(shown, last[0])) ||
+		    (last[1].len && bytes_equal(shown, last[1])) ||
+		    (repeated && bytes_is(word, "..."))) {
 			r->len = from;
 			repeated = true;
 			continue;
@@ -217,7 +221,8 @@ static void put_arguments(struct room *r, struct bytes text)
 			shown = bytes_of(r->data + from + 4, r->len - from - 4);
 		}
 		repeated = false;
-		last = shown;
+		last[0] = last[1];
+		last[1] = shown;
 	}
 	if (repeated)
 		put(r, bytes_of_string(" ..."));
