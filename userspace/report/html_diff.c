@@ -21,6 +21,8 @@ static void put_change(struct json *j, const char *key, const struct change *c)
 	if (c->interval) {
 		json_key(j, "low"), json_double(j, c->low);
 		json_key(j, "high"), json_double(j, c->high);
+		json_key(j, "difference_low"), json_double(j, c->difference_low);
+		json_key(j, "difference_high"), json_double(j, c->difference_high);
 	}
 	json_key(j, "p_value"), json_double(j, c->p_value);
 	json_key(j, "verdict"), json_text(j, verdict_name(c->verdict));
@@ -81,6 +83,7 @@ static void put_endpoint(struct json *j, const struct endpoint_change *e, bool d
 	json_key(j, "why"), json_text(j, e->why);
 	json_key(j, "before"), json_object(j), html_endpoint(j, e->before), json_object_end(j);
 	json_key(j, "after"), json_object(j), html_endpoint(j, e->after), json_object_end(j);
+	put_change(j, "shift", &e->shift);
 	put_change(j, "mean", &e->mean);
 	put_change(j, "p50", &e->p50);
 	put_change(j, "p95", &e->p95);
@@ -102,6 +105,7 @@ static void put_query(struct json *j, const struct query_change *q)
 	json_key(j, "verdict"), json_text(j, verdict_name(q->verdict));
 	json_key(j, "before"), json_object(j), html_query(j, q->before), json_object_end(j);
 	json_key(j, "after"), json_object(j), html_query(j, q->after), json_object_end(j);
+	put_change(j, "shift", &q->shift);
 	put_change(j, "mean", &q->mean);
 	put_change(j, "p50", &q->p50);
 	put_change(j, "p95", &q->p95);
@@ -149,6 +153,11 @@ void html_diff_data(struct json *j, const struct comparison *c)
 	put_side(j, "before", c->before);
 	put_side(j, "after", c->after);
 	json_key(j, "tests"), json_uint(j, c->tests);
+	json_key(j, "overall"), json_text(j, c->overall);
+	json_key(j, "notes"), json_array(j);
+	for (size_t i = 0; i < c->note_count; i++)
+		json_text(j, c->notes[i]);
+	json_array_end(j);
 	json_key(j, "endpoints"), json_array(j);
 	for (size_t i = 0; i < at_most(c->endpoint_count, HTML_CHANGES_MAX); i++)
 		put_endpoint(j, &c->endpoints[i], i < HTML_CHANGES_DETAILED);

@@ -6,7 +6,7 @@ const BINS_PER_DECADE = 10; // as in html_bins.h
 const LEFT = 58;
 const RIGHT = 12;
 // In units of the drawing; on narrow screens fewer, so that texts keep their size.
-const chartWidth = () => (innerWidth < 640 ? 380 : 620);
+const chartWidth = () => (matchMedia("(max-width: 640px)").matches ? 380 : 620);
 
 const binStart = (n) => 1000 * 10 ** (n / BINS_PER_DECADE);
 

@@ -69,7 +69,7 @@ function duration(ns) {
 
 const NUMBER = new Intl.NumberFormat("en-US");
 const count = (n) => NUMBER.format(n);
-const some = (n, one, many) => `${count(n)} ${n === 1 ? one : many || `${one}s`}`;
+const some = (n, one, many) => `${count(n)} ${n === 1 ? one : many || `${one.replace(/y$/, "ie")}s`}`;
 const few = (n) => (n === 0 ? "0" : n < 0.01 ? "<0.01" : n < 10 && n % 1 ? n.toFixed(n < 1 ? 2 : 1) : count(Math.round(n)));
 
 function percent(share) {
@@ -84,6 +84,8 @@ function percent(share) {
 function change(relative) {
 	if (relative === undefined || !Number.isFinite(relative))
 		return "\u2013";
+	if (relative >= 9.995)
+		return `${few(1 + relative)}\u00d7`;
 	const p = relative * 100;
 	const size = Math.abs(p) < 9.95 ? Math.abs(p).toFixed(1) : count(Math.round(Math.abs(p)));
 	return Math.abs(p) < 0.05 ? "0%" : `${p < 0 ? "\u2212" : "+"}${size}%`;

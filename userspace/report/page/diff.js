@@ -10,23 +10,22 @@ function verdict(v, counts) {
 	return el("span", {class: `verdict ${v}`}, el("span", {"aria-hidden": "true"}, `${sign} `), counts ? number : time);
 }
 
-const intervalText = (c) => (c.low === undefined || c.high === undefined ? "" : `${change(c.low)} to ${change(c.high)}`);
+const hasInterval = (c) => Number.isFinite(c.low) && Number.isFinite(c.high);
+const intervalText = (c) => (hasInterval(c) ? `${change(c.low)} to ${change(c.high)}` : "");
+const points = (share) => `${share < 0 ? "\u2212" : "+"}${few(Math.abs(share) * 100)}`;
+const pointsText = (c) => (hasInterval(c) ? `${points(c.difference_low)} to ${points(c.difference_high)} points` : "");
 
 // Where the change lies and how sure that is, on a scale of factors.
 function rangeBar(c) {
-	if (c.change === undefined)
+	if (!Number.isFinite(c.change))
 		return null;
 	const at = (relative) => 75 + 70 * Math.max(-1, Math.min(1, Math.log2(Math.max(1 + relative, 1e-6)) / RANGE));
 	const kind = c.verdict;
 	const parts = [svg("line", {class: "zero", x1: 75, x2: 75, y1: 1, y2: 17})];
-	if (c.low !== undefined)
+	if (hasInterval(c))
 		parts.push(svg("line", {class: `span ${kind}`, x1: at(c.low), x2: at(c.high), y1: 9, y2: 9, "stroke-opacity": 0.45}));
 	parts.push(svg("circle", {class: kind, cx: at(c.change), cy: 9, r: 3.5}));
 	return svg("svg", {class: "range", viewBox: "0 0 150 18", role: "img", "aria-label": `${change(c.change)}${intervalText(c) ? `, between ${intervalText(c)}` : ""}`}, parts);
-}
-
-function changeCell(c) {
-	return el("div", {class: "sided"}, rangeBar(c), el("span", {}, change(c.change), intervalText(c) && el("small", {}, intervalText(c))));
 }
 
 const beforeAfter = (before, after, format) => [format(before), el("span", {class: "soft"}, " \u2192 "), format(after)];
@@ -69,19 +68,22 @@ function diffColumns(name) {
 		{title: "Verdict", value: (r) => `${ORDER[r.verdict]}`, cell: (r) => verdict(r.verdict)},
 		{title: name.counts, num: true, value: (r) => r.after.count, cell: (r) => beforeAfter(r.before.count, r.after.count, count)},
 		pair("p50"), pair("p95"),
-		{title: "Change of p95", num: true, value: (r) => (r.p95.change === undefined ? 0 : r.p95.change), cell: (r) => changeCell(r.p95)},
+		{title: "Change", title_long: "A typical one after against a typical one before, and what holds that with 95 % confidence", num: true, value: (r) => r.shift.change || 0,
+			cell: (r) => [change(r.shift.change), intervalText(r.shift) && el("small", {}, intervalText(r.shift))]},
+		{title: el("span", {class: "unseen"}, "Change, drawn"), cell: (r) => rangeBar(r.shift)},
 		{title: "Errors", num: true, value: (r) => r.errors.after, cell: (r) => beforeAfter(r.errors.before, r.errors.after, percent)},
 	];
 }
 
 function diffOverview() {
-	const columns = diffColumns({title: "Endpoint", counts: "Requests", wide: true, value: (e) => e.before.name, cell: (e) => [el("a", {href: endpointLink(e.before)}, traced(e.before.name, 120)), el("small", {}, traced(e.before.service, 80)), e.why && el("small", {}, traced(e.why, 300))]});
+	const columns = diffColumns({title: "Endpoint", counts: "Requests", wide: true, value: (e) => e.before.name, cell: (e) => [el("a", {href: endpointLink(e.before)}, traced(e.before.name, 120)), el("small", {}, traced(e.before.service, 80)), e.why && el("small", {}, traced(e.why, 140))]});
 	columns.push({title: "Calls each", num: true, value: (e) => e.calls.after, cell: (e) => beforeAfter(e.calls.before, e.calls.after, few)});
 	const table = sortableTable({name: "diff", noun: "endpoint", caption: "Endpoints before and after", rows: DATA.endpoints, columns, sort: null, empty: "No endpoint is in both recordings.",
 		filter: (e) => `${e.before.name} ${e.before.service} ${e.verdict.replaceAll("_", " ")}`, flag: {text: "only changed", keep: (e) => e.verdict === "slower" || e.verdict === "faster"}});
 	const top = topChanges();
 	return {title: "Before and after", nodes: [
-		head("Before and after", "what changed, how sure that is, and why"), card(null, el("p", {class: "lead"}, diffSentence()), top.length ? el("ul", {}, top) : null), diffTiles(),
+		head("Before and after", "what changed, how sure that is, and why"), card(null, el("p", {class: "lead"}, DATA.overall ? traced(DATA.overall, 800) : diffSentence()), top.length > 1 ? el("ul", {}, top) : null, DATA.overall && el("p", {class: "sub"}, diffSentence())), diffTiles(),
+		DATA.notes.length ? card("Before you trust this", DATA.notes.map((text) => el("p", {class: "note-box"}, traced(text, 600)))) : null,
 		card("Endpoints", table, el("p", {class: "sub more"}, "The dot is the change, the line its interval, the middle no change, the ends a quarter and four times.")),
 	]};
 }
@@ -90,7 +92,7 @@ function diffEndpoint(service, name) {
 	const e = DATA.endpoints.find((x) => x.before.service === service && x.before.name === name);
 	if (!e)
 		return notFound("No such endpoint in both recordings.");
-	const numbers = [["Mean", e.mean, duration], ["p50", e.p50, duration], ["p95", e.p95, duration], ["p99", e.p99, duration], ["Errors", e.errors, percent, true], ["Calls per request", e.calls, few, true],
+	const numbers = [["A typical request", e.shift, duration], ["Mean", e.mean, duration], ["p50", e.p50, duration], ["p95", e.p95, duration], ["p99", e.p99, duration], ["Errors", e.errors, percent, true], ["Calls per request", e.calls, few, true],
 		...PARTS.filter(([key]) => e.time[key].before || e.time[key].after).map(([key, text]) => [`Time: ${text}`, e.time[key], duration])];
 	return {title: clip(plain(name), 80), view: "overview", nodes: [
 		el("div", {class: "head"}, el("div", {class: "kind"}, "Endpoint of ", traced(service, 100)), traced(name, 400, "h1")),
@@ -102,10 +104,10 @@ function diffEndpoint(service, name) {
 }
 
 function changeTable(rows) {
-	return el("div", {class: "scroll"}, el("table", {}, el("caption", {class: "unseen"}, "Numbers before and after"), el("thead", {}, el("tr", {}, ["", "Before", "After", "Change", "Interval", "Verdict"].map((t, i) =>
-		el(t ? "th" : "td", {scope: t ? "col" : null, class: i && i < 5 ? "num" : null}, t)))),
-	el("tbody", {}, rows.map(([name, c, format, counts]) => el("tr", {}, el("th", {scope: "row"}, name), el("td", {class: "num"}, format(c.before)), el("td", {class: "num"}, format(c.after)),
-		el("td", {class: "num"}, change(c.change)), el("td", {class: "num"}, el("div", {class: "sided"}, rangeBar(c), el("span", {}, intervalText(c) || "\u2013"))), el("td", {}, verdict(c.verdict, counts)))))));
+	return el("div", {class: "scroll"}, el("table", {}, el("caption", {class: "unseen"}, "Numbers before and after"), el("thead", {}, el("tr", {}, ["", "Before", "After", "Change", "Interval", "", "Verdict"].map((t, i) =>
+		el(t ? "th" : "td", {scope: t ? "col" : null, class: t && i < 5 ? "num" : null}, t)))),
+	el("tbody", {}, rows.map(([name, c, format, counts]) => el("tr", {}, el("th", {scope: "row"}, name), el("td", {class: "num"}, c === rows[0][1] ? "" : format(c.before)), el("td", {class: "num"}, c === rows[0][1] ? "" : format(c.after)),
+		el("td", {class: "num"}, change(c.change)), el("td", {class: "num"}, (name === "Errors" ? pointsText(c) : intervalText(c)) || "\u2013"), el("td", {}, name === "Errors" ? null : rangeBar(c)), el("td", {}, verdict(c.verdict, counts)))))));
 }
 
 // Both bars on one scale.
@@ -160,7 +162,7 @@ function diffNotes() {
 	};
 	return {title: "Notes", nodes: [head("Notes", "how the verdicts were reached"), card(null, el("ul", {},
 		note(`A verdict needs a rank test over all requests that stays significant after correcting for all ${some(DATA.tests, "comparison")} made here; otherwise it says \u201cno change shown\u201d or \u201cnot enough data\u201d.`),
-		note("An interval holds the true change in 95 of 100 such comparisons; it comes from resampling both recordings."),
+		note("An interval holds the true change of its number in 95 of 100 such comparisons. A verdict is for all numbers together and so needs more: an interval without 0 can be \u201cno change shown\u201d."),
 		note("Two runs on a busy machine differ by more than chance: compare under the same load."),
 		note(`Parents known: ${parents(DATA.before)} before, ${parents(DATA.after)} after. Calls without a parent belong to no endpoint.`),
 		DATA.before.dropped + DATA.after.dropped ? note(`${some(DATA.before.dropped + DATA.after.dropped, "item")} did not fit the tables of the analysis.`) : null,

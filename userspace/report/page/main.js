@@ -112,6 +112,12 @@ addEventListener("hashchange", () => {
 	scrollTo(0, y);
 });
 
+// Drawings are made for a width: again when that changes much.
+matchMedia("(max-width: 640px)").addEventListener("change", () => {
+	if (main.querySelector("figure"))
+		show(true);
+});
+
 setUpTheme();
 drawViews();
 document.getElementById("foot").textContent = `spantap ${DATA.version}. This file needs nothing else and asks for nothing. Times of day are this computer's.`;

@@ -52,9 +52,12 @@ function mapView() {
 	const about = el("div", {id: "about-node", class: "sub"}, "Choose a service to see only what it calls and who calls it. Arrow keys move.");
 	const frame = el("div", {class: "map-frame"});
 	const drawn = {};
-	const redraw = () => frame.replaceChildren(drawMap(g, about, drawn));
-	redraw();
+	const redraw = () => {
+		frame.replaceChildren(drawMap(g, about, drawn));
+		frame.scrollLeft = (frame.scrollWidth - frame.clientWidth) / 2;
+	};
 	return {title: "Map", nodes: [title, card(null, frame, about), card("The same as a table", edgeTable())], after() {
+		redraw();
 		const narrow = matchMedia("(max-width: 900px)");
 		narrow.addEventListener("change", redraw);
 		return () => narrow.removeEventListener("change", redraw);

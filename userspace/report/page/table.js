@@ -94,7 +94,7 @@ function chosenRows(options, state) {
 
 function filterTools(options, state, counter, draw) {
 	const field = el("input", {type: "search", id: `filter-${options.name}`, placeholder: "Filter", "aria-controls": `table-${options.name}`,
-		"aria-label": `Filter ${options.noun}s`, autocomplete: "off", spellcheck: "false", on: {input() {
+		"aria-label": `Filter: ${options.caption}`, autocomplete: "off", spellcheck: "false", on: {input() {
 			state.text = field.value;
 			draw("");
 		}}});
