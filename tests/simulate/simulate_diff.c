@@ -66,25 +66,32 @@ static double power(enum workload_kind kind, uint32_t n, double sigma, double fa
 	return 100.0 * count / diffs;
 }
 
+/* Noise slower than the recording is part of what is compared: no method tells it from a change. */
+static bool promised(enum workload_kind kind)
+{
+	return kind != WORKLOAD_WANDERING;
+}
+
 static bool all_alarms(uint32_t diffs, uint64_t seed)
 {
 	static const uint32_t sizes[][2] = { { 100, 100 }, { 1000, 1000 }, { 100, 5000 } };
 	bool good = true;
 
-	printf("diffs of identical workloads (%d endpoints, %d queries) that have a verdict, of "
-	       "%u\n",
-	       ENDPOINTS, QUERIES, diffs);
-	for (int kind = 0; kind < WORKLOAD_KINDS; kind++)
-		for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-			double rate = alarms((enum workload_kind)kind, sizes[i][0], sizes[i][1],
-					     diffs, seed);
+	printf("diffs of identical workloads (%d endpoints, %d queries) that have a verdict, of %u "
+	       "(of %u "
+	       "where sizes differ)\n",
+	       ENDPOINTS, QUERIES, diffs, diffs / 4);
+	for (int i = 0; i < WORKLOAD_KINDS * 3; i++) {
+		enum workload_kind kind = (enum workload_kind)(i / 3);
+		const uint32_t *size = sizes[i % 3];
+		double rate = alarms(kind, size[0], size[1], size[0] == size[1] ? diffs : diffs / 4,
+				     seed);
 
-			printf("  %-12s %4u and %4u requests an endpoint: %.2f %%\n",
-			       workload_name((enum workload_kind)kind), sizes[i][0], sizes[i][1],
-			       rate);
-			fflush(stdout);
-			good = good && rate <= FALSE_PER_HUNDRED;
-		}
+		printf("  %-12s %4u and %4u requests an endpoint: %.2f %%%s\n", workload_name(kind),
+		       size[0], size[1], rate, promised(kind) ? "" : " (nothing is promised here)");
+		fflush(stdout);
+		good = good && (!promised(kind) || rate <= FALSE_PER_HUNDRED);
+	}
 	return good;
 }
 

@@ -27,14 +27,15 @@ const char *change_factor(char out[CHANGE_TEXT_MAX], double change, const char *
 			  const char *more)
 {
 	double ratio = 1 + change;
-	const char *word = change < 0 ? less : more;
+	const char *word = change < 0 ? less : more, *blank = word[0] ? " " : "";
 
 	if (ratio > 0 && ratio < 1 / TIMES_FROM)
-		snprintf(out, CHANGE_TEXT_MAX, "%.*fx %s", 1 / ratio < 10 ? 1 : 0, 1 / ratio, word);
+		snprintf(out, CHANGE_TEXT_MAX, "%.*fx%s%s", 1 / ratio < 10 ? 1 : 0, 1 / ratio,
+			 blank, word);
 	else if (ratio >= TIMES_FROM)
-		snprintf(out, CHANGE_TEXT_MAX, "%.*fx %s", ratio < 10 ? 1 : 0, ratio, word);
+		snprintf(out, CHANGE_TEXT_MAX, "%.*fx%s%s", ratio < 10 ? 1 : 0, ratio, blank, word);
 	else
-		snprintf(out, CHANGE_TEXT_MAX, "%.0f%% %s", 100 * fabs(change), word);
+		snprintf(out, CHANGE_TEXT_MAX, "%.0f%%%s%s", 100 * fabs(change), blank, word);
 	return out;
 }
 
@@ -94,9 +95,10 @@ static void say_endpoint(struct comparison *c, const struct endpoint_change *e)
 	duration_text(after, sizeof(after), (uint64_t)n->after);
 	add_text(c, "%s is %s (%s %s -> %s", name,
 		 change_factor(factor, n->change, "faster", "slower"), by, before, after);
-	if (n->interval)
-		add_text(c, ", between %s and %s", change_percent(low, n->low),
-			 change_percent(high, n->high));
+	if (n->interval && (n->low > 0 || n->high < 0))
+		add_text(c, ", between %s and %s",
+			 change_factor(low, n->change < 0 ? n->high : n->low, "", ""),
+			 change_factor(high, n->change < 0 ? n->low : n->high, "", ""));
 	add_text(c, ")%s%s", e->why[0] ? ": " : "", e->why);
 }
 
@@ -112,14 +114,32 @@ static void say_counts(struct comparison *c, uint64_t faster, uint64_t slower, b
 			 slower == 1 ? " is" : "s are");
 }
 
+static size_t errors_changed(const struct comparison *c, enum verdict v)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < c->endpoint_count; i++)
+		count += c->endpoints[i].errors.verdict == v;
+	return count;
+}
+
+static void say_errors(struct comparison *c)
+{
+	size_t more = errors_changed(c, VERDICT_SLOWER), fewer = errors_changed(c, VERDICT_FASTER);
+
+	if (more)
+		add_text(c, "; more errors at %zu", more);
+	if (fewer)
+		add_text(c, "; fewer errors at %zu", fewer);
+}
+
 static void say_nothing_shown(struct comparison *c)
 {
-	size_t same = 0, other = 0;
+	size_t same = 0, calls = 0;
 
 	for (size_t i = 0; i < c->endpoint_count; i++) {
 		same += endpoint_verdict(&c->endpoints[i]) == VERDICT_SAME;
-		other += verdict_shown(c->endpoints[i].errors.verdict) ||
-			 verdict_shown(c->endpoints[i].calls.verdict);
+		calls += verdict_shown(c->endpoints[i].calls.verdict);
 	}
 	if (!c->before->endpoint_count || !c->after->endpoint_count) {
 		add_text(c, "nothing to compare: %s no request",
@@ -137,8 +157,8 @@ static void say_nothing_shown(struct comparison *c)
 		add_text(c, "; %zu of %zu stayed the same within 20%%", same, c->endpoint_count);
 	if (same < c->endpoint_count)
 		add_text(c, "; for %zu there is not enough data to tell", c->endpoint_count - same);
-	if (other)
-		add_text(c, "; errors or calls per request changed at %zu", other);
+	if (calls)
+		add_text(c, "; calls per request changed at %zu", calls);
 }
 
 static void say_overall(struct comparison *c)
@@ -164,6 +184,7 @@ static void say_overall(struct comparison *c)
 	} else {
 		say_nothing_shown(c);
 	}
+	say_errors(c);
 }
 
 /* ---- notes ---------------------------------------------------------------------------------- */

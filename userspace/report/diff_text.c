@@ -113,7 +113,6 @@ static void print_parts(const struct paper *p, const struct endpoint_change *e)
 		return;
 	fprintf(p->out, "  %-*s", INDENT - 2, "time");
 	paper_wrap(p, text, INDENT, INDENT);
-	fputc('\n', p->out);
 }
 
 static void print_title(const struct paper *p, enum verdict v, const char *word, const char *name,
@@ -131,12 +130,27 @@ static void print_title(const struct paper *p, enum verdict v, const char *word,
 			paper_cut(cut, bytes_of_string(service), 40), paper_ink(p, INK_PLAIN));
 }
 
-static void print_endpoint(const struct paper *p, const struct endpoint_change *e)
+/* What changed goes first; of several, the latency. */
+static void print_changed_title(const struct paper *p, const struct endpoint_change *e)
 {
 	enum verdict v = endpoint_verdict(e);
+	const char *word = verdict_word(v, UNIT_TIME);
+
+	if (!verdict_shown(v) && verdict_shown(e->errors.verdict)) {
+		v = e->errors.verdict;
+		word = "errors";
+	} else if (!verdict_shown(v) && verdict_shown(e->calls.verdict)) {
+		v = e->calls.verdict;
+		word = "calls";
+	}
+	print_title(p, v, word, e->before->name, e->before->service->name);
+}
+
+static void print_endpoint(const struct paper *p, const struct endpoint_change *e)
+{
 	char before[32], after[32];
 
-	print_title(p, v, verdict_word(v, UNIT_TIME), e->before->name, e->before->service->name);
+	print_changed_title(p, e);
 	fprintf(p->out, "\n  %-7s %9s %9s %8s\n", "", "before", "after", "change");
 	fprintf(p->out, "  %-7s %9s %9s\n", "count",
 		paper_number(before, endpoint_requests(e->before)),
@@ -150,7 +164,6 @@ static void print_endpoint(const struct paper *p, const struct endpoint_change *
 	if (e->why[0]) {
 		fprintf(p->out, "  %-*s", INDENT - 2, "why");
 		paper_wrap(p, e->why, INDENT, INDENT);
-		fputc('\n', p->out);
 	}
 	fputc('\n', p->out);
 }
@@ -171,7 +184,8 @@ static void print_unchanged(const struct paper *p, const struct endpoint_change 
 		fprintf(p->out, "; %" PRIu64 " and %" PRIu64 " requests are too few (%d a side)\n",
 			n, m, COMPARE_REQUESTS_MIN);
 	else
-		fprintf(p->out, "; a request %s\n", interval[0] ? interval : "cannot be told");
+		fprintf(p->out, "; latency changed by %s\n",
+			interval[0] ? interval : "nobody knows what");
 }
 
 /* ---- lists ---------------------------------------------------------------------------------- */
@@ -321,7 +335,6 @@ static void print_rules(const struct diff_text *t, const struct fail_on *rules)
 		fprintf(p->out, "%s%-*s%s", paper_ink(p, INK_RED), VERDICT_COLUMNS, "broken",
 			paper_ink(p, INK_PLAIN));
 		paper_wrap(p, rules->breaches[i].text, VERDICT_COLUMNS, VERDICT_COLUMNS);
-		fputc('\n', p->out);
 	}
 	if (rules->breaches_left_out)
 		fprintf(p->out, "%*s... and %zu more\n", VERDICT_COLUMNS, "",
@@ -338,12 +351,11 @@ void diff_text_write(const struct diff_text *t, const struct comparison *c,
 
 	fputs(paper_ink(p, INK_BOLD), p->out);
 	paper_wrap(p, c->overall, 0, 0);
-	fprintf(p->out, "%s\n", paper_ink(p, INK_PLAIN));
+	fputs(paper_ink(p, INK_PLAIN), p->out);
 	for (size_t i = 0; i < c->note_count; i++) {
 		fprintf(p->out, "%s%-*s%s", paper_ink(p, INK_YELLOW), VERDICT_COLUMNS, "beware",
 			paper_ink(p, INK_PLAIN));
 		paper_wrap(p, c->notes[i], VERDICT_COLUMNS, VERDICT_COLUMNS);
-		fputc('\n', p->out);
 	}
 	print_endpoints(t, c);
 	print_queries(t, c);
