@@ -143,6 +143,14 @@ static void test_http(void **state)
 	ask(&t, S("HEAD /a?b=1 HTTP/1.1\r\nHost: h\r\n\r\n"));
 	answer(&t, HTTP_HEAD_ANSWER);
 	assert_seen(&t, "aabcdd---e");
+	/* Who asks, and for what, matters; the number of the request and its way do not. */
+	http(&t, S("GET /a?b=1 HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer x\r\n\r\n"));
+	http(&t, S("GET /a?b=1 HTTP/1.1\r\nhost: h\r\nauthorization: Bearer x\r\n\r\n"));
+	http(&t, S("GET /a?b=1 HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer y\r\n\r\n"));
+	http(&t, S("GET /a?b=1 HTTP/1.1\r\nHost: h\r\nX-Tenant: 7\r\n\r\n"));
+	http(&t, S("GET /a?b=1 HTTP/1.1\r\nHost: h\r\nX-Request-ID: 7\r\nX-Forwarded-For: ::1\r\n"
+		   "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n\r\n"));
+	assert_seen(&t, "aabcdd---effgha");
 	/* A head that is cut may hide the length of a body. */
 	ask_cut(&t, S("GET /a?b=1 HTTP/1.1\r\nHost: h\r\nX: long\r\n\r\n"), 8);
 	answer(&t, HTTP_ANSWER);

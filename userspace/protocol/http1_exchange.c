@@ -9,8 +9,6 @@
  */
 #include "userspace/protocol/http1_exchange.h"
 
-#include "userspace/protocol/values.h"
-
 #define HOST_MAX 255
 #define SCHEME_MAX 16
 
@@ -193,24 +191,6 @@ static struct http1_text keep_scheme(struct exchange *x, struct bytes forwarded,
 
 /* ---- taking --------------------------------------------------------------------------------- */
 
-/* Of requests that say all in their first line and Host; a body is not looked at. */
-static uint64_t values(enum http1_method method, const struct http1_head *head)
-{
-	bool empty = head->framing == HTTP1_FRAMING_NONE ||
-		     (head->framing == HTTP1_FRAMING_LENGTH && !head->length);
-	struct values v;
-
-	if (!head->whole || !empty ||
-	    (method != HTTP1_GET && method != HTTP1_HEAD && method != HTTP1_DELETE &&
-	     method != HTTP1_OPTIONS))
-		return 0;
-	values_begin(&v, "http");
-	values_add(&v, head->start.method);
-	values_add(&v, head->host);
-	values_add(&v, head->start.target);
-	return values_end(&v);
-}
-
 void http1_exchange_request(struct exchange *x, const struct http1_head *head)
 {
 	struct http1_exchange *own = x->own;
@@ -223,7 +203,7 @@ void http1_exchange_request(struct exchange *x, const struct http1_head *head)
 						   : first_element(head->forwarded_for));
 	own->minor = (int8_t)head->start.minor;
 	own->known_method = (uint8_t)method;
-	x->values = values(method, head);
+	x->values = head->values;
 	own->port = server.port;
 	own->request_body = head->length;
 	own->request_body_known = head->whole && head->framing == HTTP1_FRAMING_LENGTH;

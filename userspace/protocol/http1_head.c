@@ -11,6 +11,8 @@
  */
 #include "userspace/protocol/http1_head.h"
 
+#include "userspace/protocol/http1_values.h"
+
 static bool is_blank(uint8_t c)
 {
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
@@ -148,6 +150,7 @@ enum http1_start_status http1_head_read(enum flow flow, struct bytes block, bool
 	size_t end = bytes_find(block, '\n', 0);
 	struct bytes line = bytes_part(block, 0, end), name, value;
 	struct framing framing = { 0 };
+	struct values values = { .unknown = flow == TO_CLIENT };
 	enum http1_start_status status;
 
 	*out = (struct http1_head){ .whole = whole };
@@ -156,6 +159,8 @@ enum http1_start_status http1_head_read(enum flow flow, struct bytes block, bool
 	status = http1_start_read(flow, line, end < block.len, &out->start);
 	if (status != HTTP1_START_OK)
 		return status;
+	if (flow == TO_SERVER)
+		http1_values_begin(&values, out);
 	block = bytes_from(block, end + 1);
 	while (next_field(&block, &name, &value)) {
 		struct bytes *field;
@@ -169,8 +174,10 @@ enum http1_start_status http1_head_read(enum flow flow, struct bytes block, bool
 			field = wanted(out, name);
 			if (field && !field->len)
 				*field = value;
+			http1_values_field(&values, name, value);
 		}
 	}
 	read_framing(&framing, out);
+	out->values = http1_values_end(&values, out);
 	return HTTP1_START_OK;
 }

@@ -25,6 +25,7 @@ struct http1_head {
 	bool whole; /* false: the block was longer than what was captured */
 	enum http1_framing framing;
 	uint64_t length; /* FRAMING_LENGTH */
+	uint64_t values; /* of a request: see http1_values.h; 0: not known */
 	/* First line of each, empty when missing; the values are raw and may hold line folds. */
 	struct bytes host, user_agent;
 	struct bytes forwarded, forwarded_for, forwarded_host, forwarded_proto;
