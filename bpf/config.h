@@ -16,6 +16,37 @@ struct config {
 };
 
 #define TARGETS_MAX 16384
+
+/*
+ * Where a runtime keeps the id of what runs (a goroutine, a coroutine's context): each step reads the word at value +
+ * offset, from the base on. Found once per process by userspace/runtime/, walked by recipe.bpf.h at each transfer.
+ */
+#define RECIPE_STEPS 6
+
+enum recipe_base {
+	RECIPE_NONE = 0,
+	RECIPE_THREAD = 1,   /* the thread pointer: fs on x86-64, tpidr_el0 on arm64 */
+	RECIPE_ABSOLUTE = 2, /* `address` */
+};
+
+#define RECIPE_NOT_THREADS 0x1u /* what runs moves between threads: which thread it was says nothing */
+
+struct recipe {
+	__u16 base; /* enum recipe_base */
+	__u16 flags;
+	__u32 steps;
+	__s64 address;
+	__s32 offset[RECIPE_STEPS];
+};
+
+/* Of the map `targets`. */
+struct target_value {
+	__u32 flags;
+	__u32 pad;
+	struct recipe recipe;
+};
+
+_Static_assert(sizeof(struct target_value) == 8 + 16 + 24, "target_value");
 #define VERDICTS_MAX 16384
 
 /* What user space found out about a socket; the kernel looks when a transfer's number is a power of two

@@ -14,10 +14,6 @@
 
 #define TARGET_TLS 0x1u /* this process uses a TLS library that is probed (set by uprobes/) */
 
-struct target_value {
-	__u32 flags;
-};
-
 /* Filled by user space (first targets) and process.bpf.c (children); emptied at the process's end. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

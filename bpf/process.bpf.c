@@ -48,7 +48,8 @@ int BPF_PROG(on_exec, struct task_struct *task, pid_t old_pid)
 
 	if (!target)
 		return 0;
-	target->flags &= ~TARGET_TLS; /* another program: its libraries are looked at anew */
+	target->flags &= ~TARGET_TLS; /* another program: its libraries and its runtime are looked at anew */
+	target->recipe.base = RECIPE_NONE;
 	send_process_event(BPF_CORE_READ(task, tgid), 0, PROCESS_EXEC);
 	return 0;
 }

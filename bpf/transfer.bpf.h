@@ -8,6 +8,7 @@
  */
 
 #include "bpf/buffer.bpf.h"
+#include "bpf/recipe.bpf.h"
 
 #define AF_UNIX 1
 #define AF_INET 2
@@ -300,12 +301,12 @@ static __always_inline void event_begin(struct scratch *s, const struct socket_s
 	s->event.socket = state->inode;
 	s->event.offset = state->bytes[direction & 1];
 	s->event.len = len;
-	s->event.unit = 0;
 	s->event.seq = 0;
 	s->event.head_len = 0;
 	s->event.tail_len = 0;
 	s->event.direction = (__u8)direction;
 	s->event.flags = flags;
+	s->event.unit = recipe_walk(task, &s->event.flags);
 	s->event.pad[0] = s->event.pad[1] = s->event.pad[2] = 0;
 	read_thread_time(task, s->event.header.time_ns, &s->event.cpu_ns, &s->event.runqueue_ns);
 }

@@ -276,6 +276,19 @@ struct thread_info {
 	u32 status;
 };
 
+/* asm/processor.h of the architecture. */
+#if defined(__TARGET_ARCH_x86)
+struct thread_struct {
+	unsigned long fsbase;
+};
+#else
+struct thread_struct {
+	struct {
+		unsigned long tp_value;
+	} uw;
+};
+#endif
+
 struct task_struct {
 	struct thread_info thread_info;
 	unsigned int flags;
@@ -286,6 +299,7 @@ struct task_struct {
 	struct files_struct *files;
 	struct signal_struct *signal;
 	struct task_struct *group_leader;
+	struct thread_struct thread;
 };
 
 struct linux_binprm;

@@ -105,7 +105,7 @@ uint64_t end_move(struct end *e, enum direction dir, const char *text, uint32_t 
 {
 	struct mark mark = {
 		.time_ns = e->world->now_ns += 1000,
-		.unit = who.tid,
+		.unit = who.context,
 		.pid = who.pid,
 		.tid = who.tid,
 		.cpu_ns = who.cpu_ns,

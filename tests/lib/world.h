@@ -47,6 +47,7 @@ struct end {
 struct who {
 	uint32_t pid, tid;
 	uint64_t cpu_ns, runqueue_ns;
+	uint64_t context; /* the runtime's; 0: none */
 };
 
 bool world_init(struct world *w);

@@ -148,7 +148,7 @@ static void test_exchange(void **state)
 	move(1, EVENT_OUT, OK);
 	assert_int_equal(told.ended, 1);
 	assert_true(told.last.answered);
-	assert_int_equal(told.last.request_first.unit, GONE + 1); /* no context id: the thread */
+	assert_int_equal(told.last.request_first.unit, 0); /* no context id: the thread */
 	move(1, EVENT_IN, GET);
 	end(1, true);
 	assert_int_equal(told.ended, 2);

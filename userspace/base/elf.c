@@ -5,9 +5,11 @@
  *
  *   header    0: 7f 'E' 'L' 'F', class, byte order   18: machine   24: start
  *             32: offset of the program headers   40: of the section headers
- *             54: size and number of program headers, then of section headers, 16 bits each
- *   program   0: type, flags   8: offset   16: address   32: length in the file
- *   section   4: type   24: offset   32: length   40: section with the names   56: entry's size
+ *             54: size and number of program headers, then of section headers, index of the section
+ *                 with the names of sections, 16 bits each
+ *   program   0: type, flags   8: offset   16: address   32: length in the file   40: in memory
+ *   section   0: name   4: type   16: address   24: offset   32: length   40: section with the names
+ *            56: entry's size
  *   symbol    0: name   4: type   6: section   8: address   16: length
  */
 #include "userspace/base/elf.h"
@@ -77,6 +79,10 @@ static int read_segments(struct elf *e, uint64_t offset, uint32_t count)
 		uint64_t at = cursor_le64(&c), address = cursor_le64(&c);
 		uint64_t len = (cursor_le64(&c), cursor_le64(&c)); /* behind the physical address */
 
+		if (type == PT_TLS) {
+			e->tls_len = cursor_le64(&c); /* in memory */
+			e->tls_align = cursor_le64(&c);
+		}
 		if (type == PT_LOAD && flags & PF_X)
 			e->segments[e->segment_count++] = (struct elf_segment){ address, at, len };
 	}
@@ -86,8 +92,8 @@ static int read_segments(struct elf *e, uint64_t offset, uint32_t count)
 }
 
 struct section {
-	uint32_t type, names;
-	uint64_t offset, len, entry_len;
+	uint32_t name, type, names;
+	uint64_t address, offset, len, entry_len;
 };
 
 static struct section section_at(const uint8_t *headers, uint32_t index)
@@ -95,9 +101,10 @@ static struct section section_at(const uint8_t *headers, uint32_t index)
 	struct cursor c = cursor_of(bytes_of(headers + index * SECTION_LEN, SECTION_LEN));
 	struct section s = { 0 };
 
-	cursor_le32(&c); /* name */
+	s.name = cursor_le32(&c);
 	s.type = cursor_le32(&c);
-	cursor_bytes(&c, 16); /* flags, address */
+	cursor_le64(&c); /* flags */
+	s.address = cursor_le64(&c);
 	s.offset = cursor_le64(&c);
 	s.len = cursor_le64(&c);
 	s.names = cursor_le32(&c);
@@ -146,7 +153,7 @@ int elf_init(struct elf *e, int fd)
 	uint8_t header[HEADER_LEN];
 	struct cursor c = cursor_of(bytes_of(header, sizeof(header)));
 	uint64_t programs, sections;
-	uint16_t sizes[4];
+	uint16_t sizes[5];
 	struct stat st;
 	int err;
 
@@ -169,10 +176,13 @@ int elf_init(struct elf *e, int fd)
 	programs = cursor_le64(&c);
 	sections = cursor_le64(&c);
 	cursor_bytes(&c, 6); /* flags, size of this header */
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 5; i++)
 		sizes[i] = cursor_le16(&c);
 	if (sizes[0] != PROGRAM_LEN || (sizes[3] && sizes[2] != SECTION_LEN))
 		return -ENOEXEC;
+	e->sections_offset = sections;
+	e->section_count = sizes[3];
+	e->section_names = sizes[4];
 	err = read_segments(e, programs, sizes[1]);
 	return err ? err : read_sections(e, sections, sizes[3]);
 }
@@ -186,7 +196,9 @@ void elf_release(struct elf *e)
 	}
 }
 
-static bool find_in(const struct elf_symbols *table, const char *name, struct elf_function *out)
+/* types: a bit for each STT_* that counts. */
+static bool find_in(const struct elf_symbols *table, const char *name, uint32_t types,
+		    struct elf_function *out)
 {
 	struct bytes entries = bytes_of(table->entries, table->entries_len);
 	struct bytes names = bytes_of(table->names, table->names_len);
@@ -198,7 +210,7 @@ static bool find_in(const struct elf_symbols *table, const char *name, struct el
 		uint8_t type = cursor_u8(&c) & 0xf;
 		uint16_t section = (cursor_u8(&c), cursor_le16(&c));
 
-		if (type != STT_FUNC || section == SHN_UNDEF ||
+		if (!(types >> type & 1) || section == SHN_UNDEF ||
 		    !bytes_equal(bytes_part(names, offset, wanted.len), wanted))
 			continue;
 		out->address = cursor_le64(&c);
@@ -211,7 +223,48 @@ static bool find_in(const struct elf_symbols *table, const char *name, struct el
 
 bool elf_find(const struct elf *e, const char *name, struct elf_function *out)
 {
-	return find_in(&e->tables[0], name, out) || find_in(&e->tables[1], name, out);
+	return find_in(&e->tables[0], name, 1u << STT_FUNC, out) ||
+	       find_in(&e->tables[1], name, 1u << STT_FUNC, out);
+}
+
+bool elf_find_variable(const struct elf *e, const char *name, uint64_t *address)
+{
+	const uint32_t types = 1u << STT_OBJECT | 1u << STT_TLS;
+	struct elf_function found;
+
+	if (!find_in(&e->tables[0], name, types, &found) &&
+	    !find_in(&e->tables[1], name, types, &found))
+		return false;
+	*address = found.address;
+	return true;
+}
+
+bool elf_section(const struct elf *e, const char *name, uint64_t *address, uint64_t *len)
+{
+	uint8_t header[SECTION_LEN];
+	char found[32];
+	struct section names, s;
+	size_t wanted = strlen(name) + 1;
+
+	if (wanted > sizeof(found) || e->section_names >= e->section_count ||
+	    elf_read(e, e->sections_offset + (uint64_t)e->section_names * SECTION_LEN, header,
+		     sizeof(header)))
+		return false;
+	names = section_at(header, 0);
+	for (uint32_t i = 0; i < e->section_count; i++) {
+		if (elf_read(e, e->sections_offset + (uint64_t)i * SECTION_LEN, header,
+			     sizeof(header)))
+			return false;
+		s = section_at(header, 0);
+		if (s.name > names.len || wanted > names.len - s.name ||
+		    elf_read(e, names.offset + s.name, found, wanted) ||
+		    memcmp(found, name, wanted) != 0)
+			continue;
+		*address = s.address;
+		*len = s.len;
+		return true;
+	}
+	return false;
 }
 
 bool elf_offset(const struct elf *e, uint64_t address, uint64_t len, uint64_t *out)

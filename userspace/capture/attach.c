@@ -192,23 +192,6 @@ static int set_probes(struct bpf_object *object, int fd, const struct uprobe_pla
 	return err;
 }
 
-/* The descriptor of what is mapped there: the process may have replaced or deleted it by now. */
-static int open_mapped(uint32_t pid, const struct mapping *m)
-{
-	char path[64 + 4096];
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%u/map_files/%llx-%llx", pid,
-		 (unsigned long long)m->start, (unsigned long long)m->end);
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd >= 0 || m->path.len > 4000)
-		return fd;
-	/* map_files wants CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE. */
-	snprintf(path, sizeof(path), "/proc/%u/root%.*s", pid, (int)m->path.len,
-		 (const char *)m->path.data);
-	return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-}
-
 static bool identify(int fd, struct file_identity *out)
 {
 	struct statfs fs;
@@ -281,7 +264,7 @@ static void probe_file(struct attach *a, const struct mapping *m, int fd, const 
 
 static void look_at_file(struct attach *a, uint32_t pid, const struct mapping *m, struct file *f)
 {
-	int fd = open_mapped(pid, m);
+	int fd = mapping_open(pid, m);
 	struct elf elf;
 
 	if (fd < 0)

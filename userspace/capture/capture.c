@@ -18,6 +18,7 @@
 #include "userspace/base/clock.h"
 #include "userspace/base/memory.h"
 #include "userspace/capture/attach.h"
+#include "userspace/capture/recipe.h"
 #include "userspace/capture/object.h"
 #include "userspace/capture/packet_capture.h"
 #include "userspace/capture/ring.h"
@@ -33,7 +34,8 @@ struct capture {
 	struct targets *targets;
 	struct socket_table *sockets;
 	struct packet_capture *packets; /* CAPTURE_PACKET only */
-	struct attach *attach;		/* NULL: no uprobes */
+	struct attach *attach;
+	struct recipes *recipes;		/* NULL: no uprobes */
 	struct packet_losses final_packets;
 	struct connection_counters final; /* sums when the sockets have been freed */
 	struct socket_counters final_sockets;
@@ -179,11 +181,14 @@ static void on_process(struct capture *c, const struct event_process *e)
 	if (e->what == PROCESS_FORK) {
 		targets_forked(c->targets, e->header.pid, e->parent);
 		attach_add_child(c->attach, e->header.pid, mark.time_ns);
+		recipes_add(c->recipes, e->header.pid, mark.time_ns);
 	} else if (e->what == PROCESS_EXEC) {
 		targets_execed(c->targets, e->header.pid);
 		attach_add(c->attach, e->header.pid, mark.time_ns);
+		recipes_add(c->recipes, e->header.pid, mark.time_ns);
 	} else if (e->what == PROCESS_EXIT) {
 		attach_remove(c->attach, e->header.pid);
+		recipes_remove(c->recipes, e->header.pid);
 		socket_table_process_gone(c->sockets, e->header.pid, &mark);
 		targets_exited(c->targets, e->header.pid, e->header.time_ns);
 		if (c->options.process_gone)
@@ -245,6 +250,8 @@ struct capture *capture_new(const struct capture_options *options, struct error 
 	}
 	if (!err && options->uprobes && c->mode != CAPTURE_PACKET)
 		load_uprobes(c);
+	if (!err && c->mode != CAPTURE_PACKET)
+		c->recipes = recipes_new(bpf_map__fd(c->process->maps.targets));
 	if (!err)
 		return c;
 	capture_free(c);
@@ -271,6 +278,7 @@ void capture_free(struct capture *c)
 		return;
 	capture_finish(c);
 	attach_free(c->attach);
+	recipes_free(c->recipes);
 	socket_bpf__destroy(c->socket);
 	syscall_bpf__destroy(c->syscall);
 	ring_free(c->ring);
@@ -296,6 +304,7 @@ int capture_add(struct capture *c, uint32_t pid, struct error *error)
 	int err = targets_add(c->targets, pid, error);
 
 	attach_add_new(c->attach, c->targets, clock_now_ns());
+	recipes_add_new(c->recipes, c->targets, clock_now_ns());
 	return err || !c->packets ? err : packet_capture_add(c->packets, pid, error);
 }
 
@@ -309,8 +318,10 @@ void capture_drain(struct capture *c, bool last)
 	if (c->packets)
 		packet_capture_drain(c->packets);
 	ring_drain(c->ring, last);
-	if (!last)
+	if (!last) {
 		attach_tick(c->attach, clock_now_ns());
+		recipes_tick(c->recipes, clock_now_ns());
+	}
 }
 
 void capture_tick(struct capture *c, uint64_t now_ns)

@@ -7,6 +7,9 @@
  */
 #include "userspace/capture/mapping.h"
 
+#include <fcntl.h>
+#include <stdio.h>
+
 /* A hexadecimal number that `end` follows; *line goes behind both. */
 static bool take_hex(struct bytes *line, uint8_t end, uint64_t *out)
 {
@@ -32,7 +35,7 @@ static bool take_hex(struct bytes *line, uint8_t end, uint64_t *out)
 
 static bool parse(struct bytes line, struct mapping *m)
 {
-	uint64_t offset, major, minor;
+	uint64_t major, minor;
 	size_t end;
 
 	if (!take_hex(&line, '-', &m->start) || !take_hex(&line, ' ', &m->end) || line.len < 5 ||
@@ -40,7 +43,7 @@ static bool parse(struct bytes line, struct mapping *m)
 		return false;
 	m->executable = line.data[2] == 'x';
 	line = bytes_from(line, 5);
-	if (!take_hex(&line, ' ', &offset) || !take_hex(&line, ':', &major) ||
+	if (!take_hex(&line, ' ', &m->offset) || !take_hex(&line, ':', &major) ||
 	    !take_hex(&line, ' ', &minor))
 		return false;
 	m->major = (uint32_t)major;
@@ -65,4 +68,20 @@ bool mapping_next(struct bytes *text, struct mapping *out)
 			return true;
 	}
 	return false;
+}
+
+int mapping_open(uint32_t pid, const struct mapping *m)
+{
+	char path[64 + 4096];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%u/map_files/%llx-%llx", pid,
+		 (unsigned long long)m->start, (unsigned long long)m->end);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd >= 0 || m->path.len > 4000)
+		return fd;
+	/* map_files wants CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE. */
+	snprintf(path, sizeof(path), "/proc/%u/root%.*s", pid, (int)m->path.len,
+		 (const char *)m->path.data);
+	return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 }

@@ -8,6 +8,7 @@
 
 struct mapping {
 	uint64_t start, end;   /* addresses */
+	uint64_t offset;       /* in the file */
 	uint64_t inode;        /* 0: no file */
 	uint32_t major, minor; /* of the file's device */
 	bool executable;
@@ -19,5 +20,11 @@ struct mapping {
  * mapping (the last line of a text that was cut) is left out. path points into the text.
  */
 bool mapping_next(struct bytes *text, struct mapping *out);
+
+/*
+ * Opens what is mapped there for reading, whatever its path means by now: the process may have replaced or
+ * deleted it. The caller's descriptor, or -1.
+ */
+int mapping_open(uint32_t pid, const struct mapping *m);
 
 #endif

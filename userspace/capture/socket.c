@@ -255,7 +255,8 @@ static struct mark mark_of(const struct event_data *e)
 {
 	return (struct mark){
 		.time_ns = e->header.time_ns,
-		.unit = e->unit ? e->unit : e->header.tid,
+		.unit = e->unit,
+		.not_threads = (e->flags & EVENT_NOT_THREADS) != 0,
 		.cpu_ns = e->cpu_ns,
 		.runqueue_ns = e->runqueue_ns,
 		.pid = e->header.pid,

@@ -113,9 +113,7 @@ static bool process_is_gone(uint32_t pid)
 /* -EEXIST: was known, its children are too. */
 static int add_one(struct targets *t, uint32_t pid, uint32_t parent)
 {
-	struct target_value_user {
-		uint32_t flags;
-	} value = { 0 };
+	struct target_value value = { 0 };
 	struct process *known = map_find(&t->processes, &pid);
 
 	if (known && !known->gone_ns)

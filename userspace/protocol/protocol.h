@@ -107,13 +107,14 @@ enum pairing {
 /* Who moved some bytes, and when. All zero but time_ns where no process is known (a capture). */
 struct mark {
 	uint64_t time_ns; /* CLOCK_MONOTONIC, when the transfer had happened */
-	uint64_t unit;	  /* what runs: the runtime's context id, else the thread; see stitch/ */
+	uint64_t unit;	  /* the runtime's id of what runs (a coroutine's context, a goroutine); 0: not known */
 	uint64_t cpu_ns;  /* the thread's processor time so far */
 	uint64_t runqueue_ns;
 	uint32_t pid;
 	uint32_t tid;
 	uint32_t seq; /* TCP: sequence number of the transfer's first byte; else 0 */
-	uint32_t late; /* 1: the call blocked, so time_ns is later than the bytes */
+	uint16_t late; /* 1: the call blocked, so time_ns is later than the bytes */
+	uint16_t not_threads; /* 1: units move between threads, `tid` says nothing */
 };
 
 /* A request with its answer. Made and paired by exchange.c; `own` and `text` belong to the protocol. */

@@ -6,26 +6,11 @@
  */
 #include "userspace/stitch/stitch.h"
 
-static void request_opens(struct stitch *s, struct node *request)
-{
-	struct process_requests *p = process_of(stitch_processes(s), request->read.pid);
-
-	if (!p)
-		return;
-	p->opened++;
-	p->open_count++;
-	list_append(&p->open, &request->open);
-}
-
 static void request_ends(struct stitch *s, struct node *request)
 {
-	struct process_requests *p = process_of(stitch_processes(s), request->read.pid);
 	struct list *at, *next;
 
-	if (!p || list_empty(&request->open))
-		return;
-	list_remove(&request->open);
-	p->open_count--;
+	(void)s;
 	for (at = request->waiters.next; at != &request->waiters; at = next) {
 		struct candidate *c = LIST_ENTRY(at, struct candidate, waiting);
 
@@ -35,15 +20,18 @@ static void request_ends(struct stitch *s, struct node *request)
 	}
 }
 
+/* What serves requests of its own, and has none now, works after its response. */
+static bool works_for_itself(const struct unit_requests *u)
+{
+	return u && (u->served || u->answered_ns) && !u->shared && !u->only;
+}
+
 static void call_begins(struct stitch *s, struct node *call)
 {
 	struct process_requests *p = process_of(stitch_processes(s), call->begin.pid);
-	const struct unit_requests *u =
-		call->begin.tid ? unit_of(stitch_processes(s), call->begin.pid, call->begin.unit)
-				: NULL;
 
-	/* A thread that serves requests of its own, and has none now, works after its response. */
-	if (u && u->served && !u->shared && !u->only)
+	if (works_for_itself(unit_of_thread(stitch_processes(s), &call->begin)) ||
+	    works_for_itself(unit_of_context(stitch_processes(s), &call->begin)))
 		return;
 	if (stitch_unsettled(s, call->begin.pid, call->begin.time_ns))
 		return;
@@ -63,7 +51,6 @@ const struct layer exclusive_layer = {
 	.name = "exclusive",
 	.rule = PARENT_EXCLUSIVE,
 	.sure = 0.95,
-	.request_opens = request_opens,
 	.request_ends = request_ends,
 	.call_begins = call_begins,
 	.holds = holds,

@@ -16,9 +16,11 @@ struct stitch;
 struct node;
 
 /* X(name): the layers that choose a client call's parent, the surest first. */
-#define LAYERS(X) \
-	X(exact)  \
-	X(unit)   \
+#define LAYERS(X)    \
+	X(exact)     \
+	X(unit)      \
+	X(context)   \
+	X(responder) \
 	X(exclusive)
 
 enum layer_index {
@@ -45,6 +47,8 @@ struct layer {
 	void (*release)(struct stitch *s);
 	void (*request_opens)(struct stitch *s, struct node *request);
 	void (*request_ends)(struct stitch *s, struct node *request);
+	/* Its answer is written, just before it ends; `answer` is that of its first byte. */
+	void (*request_answered)(struct stitch *s, struct node *request, const struct mark *answer);
 	/* Finds the request that may have made this call; link_propose() it. */
 	void (*call_begins)(struct stitch *s, struct node *call);
 	/* Does the candidate still hold now that the call has ended? NULL: always. */
@@ -68,15 +72,20 @@ struct node {
 	struct list children, sibling; /* children in order of their begin */
 	struct candidate candidates[LAYER_COUNT];
 	struct list waiters;  /* candidates of open calls that may become children */
-	struct list open;     /* in its process's open requests */
-	struct list ended_at; /* in stitch's list of ended roots that are not out yet */
+	struct list open;     /* in its process's open requests, or held calls */
+	struct list ended_at; /* in stitch's list of ended roots that are not out yet, or of held
+				 calls */
+	struct list made;     /* in its unit's calls */
+	uint64_t number; /* of a request in its process; of a call: the newest request's then */
 	struct mark begin, read,
 		end; /* request's first byte, request known, last byte of the answer */
 	struct propagation propagation;
 	struct wire_key key;
 	bool keyed;
-	bool request;  /* a server's: can have calls */
-	bool counted;  /* by its unit */
+	bool request; /* a server's: can have calls */
+	bool counted; /* by its unit */
+	bool context_counted;
+	bool held;     /* an ended call without a parent, which an open request may still claim */
 	bool late;     /* lost its candidates because their trace went out */
 	bool answered; /* layers know that it is over; ended: its span is whole too */
 	bool ended;

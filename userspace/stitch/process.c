@@ -50,6 +50,7 @@ struct process_requests *process_of(struct process_table *t, uint32_t pid)
 	}
 	p->pid = pid;
 	list_init(&p->open);
+	list_init(&p->held);
 	return p;
 }
 
@@ -59,7 +60,8 @@ static void forget_units(struct process_table *t)
 	size_t at = 0;
 
 	while ((u = map_next(&t->units, &at))) {
-		if (u->requests.recent || u->requests.open_count) {
+		if (u->requests.recent || u->requests.open_count ||
+		    !list_empty(&u->requests.calls)) {
 			u->requests.recent = false;
 			continue;
 		}
@@ -86,7 +88,63 @@ struct unit_requests *unit_of(struct process_table *t, uint32_t pid, uint64_t un
 		return NULL;
 	}
 	u->key = key;
+	list_init(&u->requests.calls);
 	return &u->requests;
+}
+
+struct unit_requests *unit_of_thread(struct process_table *t, const struct mark *mark)
+{
+	uint64_t unit = mark->not_threads ? mark->unit : mark->tid; /* packets know no threads */
+
+	return unit ? unit_of(t, mark->pid, unit) : NULL;
+}
+
+struct unit_requests *unit_of_context(struct process_table *t, const struct mark *mark)
+{
+	return mark->unit && !mark->not_threads ? unit_of(t, mark->pid, mark->unit) : NULL;
+}
+
+void unit_opens(struct unit_requests *u, struct node *request)
+{
+	u->served = true;
+	u->only = ++u->open_count == 1 ? request : NULL;
+	if (u->open_count > 1)
+		u->shared = true;
+}
+
+void unit_ends(struct unit_requests *u, const struct node *request)
+{
+	u->open_count--;
+	if (u->only == request)
+		u->only = NULL;
+}
+
+uint64_t process_number(struct process_table *t, uint32_t pid)
+{
+	const struct process_requests *p = process_of(t, pid);
+
+	return p ? p->opened : 0;
+}
+
+void process_request_opens(struct process_table *t, struct node *request)
+{
+	struct process_requests *p = process_of(t, request->read.pid);
+
+	if (!p)
+		return;
+	request->number = ++p->opened;
+	p->open_count++;
+	list_append(&p->open, &request->open);
+}
+
+void process_request_ends(struct process_table *t, struct node *request)
+{
+	struct process_requests *p = process_of(t, request->read.pid);
+
+	if (!p || list_empty(&request->open))
+		return;
+	list_remove(&request->open);
+	p->open_count--;
 }
 
 void process_gone(struct process_table *t, uint32_t pid)
@@ -95,12 +153,12 @@ void process_gone(struct process_table *t, uint32_t pid)
 	struct unit_entry *u;
 	size_t at = 0;
 
-	if (p && !p->open_count) {
+	if (p && !p->open_count && list_empty(&p->held)) {
 		map_remove(&t->processes, &pid);
 		memory_free(p);
 	}
 	while ((u = map_next(&t->units, &at))) {
-		if (u->key.pid != pid || u->requests.open_count)
+		if (u->key.pid != pid || u->requests.open_count || !list_empty(&u->requests.calls))
 			continue;
 		map_remove(&t->units, &u->key);
 		memory_free(u);

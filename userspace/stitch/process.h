@@ -11,16 +11,20 @@
 struct process_requests {
 	uint32_t pid;
 	uint32_t open_count;
-	uint64_t opened; /* requests ever opened: tells whether another one came in between */
-	struct list open;
+	uint64_t opened;  /* requests ever opened: tells whether another one came in between */
+	struct list open; /* oldest first */
+	struct list held; /* ended calls that an open request may still claim, in the order of their
+			     end */
 };
 
 struct unit_requests {
 	uint32_t open_count;
-	bool served;       /* has owned a request: it is no helper of other requests */
-	bool shared;       /* had two requests open at once: the thread says nothing any more */
-	bool recent;       /* asked for since units were last forgotten */
-	struct node *only; /* the open one, when open_count is 1 */
+	bool served;          /* has owned a request: it is no helper of other requests */
+	bool shared;          /* had two requests open at once: the thread says nothing any more */
+	bool recent;          /* asked for since units were last forgotten */
+	struct node *only;    /* the open one, when open_count is 1 */
+	uint64_t answered_ns; /* when it last wrote an answer */
+	struct list calls;    /* its calls without a parent so far, by begin */
 };
 
 struct process_table {
@@ -38,6 +42,23 @@ void process_table_release(struct process_table *t);
  */
 struct process_requests *process_of(struct process_table *t, uint32_t pid);
 struct unit_requests *unit_of(struct process_table *t, uint32_t pid, uint64_t unit);
+
+/* What ran when these bytes moved: a goroutine, else the thread. NULL: not known. */
+struct unit_requests *unit_of_thread(struct process_table *t, const struct mark *mark);
+
+/* The runtime's context that was current then; NULL where there is none. */
+struct unit_requests *unit_of_context(struct process_table *t, const struct mark *mark);
+
+/* The unit has read a request, which it owns until the answer is out. */
+void unit_opens(struct unit_requests *u, struct node *request);
+void unit_ends(struct unit_requests *u, const struct node *request);
+
+/* A request is open from when it was read until its answer is out. */
+/* How many requests the process has read so far. */
+uint64_t process_number(struct process_table *t, uint32_t pid);
+
+void process_request_opens(struct process_table *t, struct node *request);
+void process_request_ends(struct process_table *t, struct node *request);
 
 /* Forgets a process and its units. */
 void process_gone(struct process_table *t, uint32_t pid);

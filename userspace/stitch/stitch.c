@@ -15,6 +15,8 @@
 
 #define SPARE_NODES 1024
 #define WIRE_MAX 262144
+#define HELD_MAX 65536
+#define HELD_NS (30 * NS_PER_SECOND)
 #define UNSETTLED_NS (2 * NS_PER_SECOND) /* most requests are over by then */
 
 struct stitch {
@@ -24,6 +26,8 @@ struct stitch {
 	struct map calls;    /* client nodes by wire key: who joins them? */
 	struct map requests; /* open server nodes by wire key that found no call yet */
 	struct list ended;   /* ended roots that are not settled, oldest first */
+	struct list held;    /* held calls of all processes, oldest first */
+	size_t held_count;
 	struct node *spare[SPARE_NODES];
 	size_t spare_count;
 	struct sink *sinks[SINKS_MAX];
@@ -44,6 +48,7 @@ struct stitch *stitch_new(const struct stitch_options *options)
 	map_init(&s->calls, sizeof(struct wire_key), WIRE_MAX);
 	map_init(&s->requests, sizeof(struct wire_key), WIRE_MAX);
 	list_init(&s->ended);
+	list_init(&s->held);
 	return s;
 }
 
@@ -91,6 +96,7 @@ static struct node *node_new(struct stitch *s)
 	list_init(&n->waiters);
 	list_init(&n->open);
 	list_init(&n->ended_at);
+	list_init(&n->made);
 	for (int i = 0; i < LAYER_COUNT; i++) {
 		n->candidates[i].call = n;
 		list_init(&n->candidates[i].waiting);
@@ -118,6 +124,7 @@ static void node_free(struct stitch *s, struct node *n)
 	list_remove(&n->sibling);
 	list_remove(&n->open);
 	list_remove(&n->ended_at);
+	list_remove(&n->made);
 	if (s->spare_count < SPARE_NODES) {
 		span_reset(n->span);
 		s->spare[s->spare_count++] = n;
@@ -175,7 +182,7 @@ static struct node *top(struct node *n)
 /* Something below this root changed: is it whole now? */
 static void look_at_root(struct stitch *s, struct node *root)
 {
-	if (!root->ended)
+	if (!root->ended || root->held)
 		return;
 	if (trace_settled(root)) {
 		send_trace(s, root);
@@ -185,8 +192,91 @@ static void look_at_root(struct stitch *s, struct node *root)
 		list_append(&s->ended, &root->ended_at);
 }
 
+/* ---- held calls ----------------------------------------------------------------------------- */
+
+/* Nobody will claim it any more, or somebody has. */
+static void let_go(struct stitch *s, struct node *call)
+{
+	call->held = false;
+	list_remove(&call->open);
+	list_remove(&call->ended_at);
+	list_remove(&call->made);
+	s->held_count--;
+}
+
+/* An instrumentation's span for this very call may stand in its headers. */
+static void remain_alone(struct stitch *s, struct node *call)
+{
+	call->span->rule = trace_remote_parent(call) ? PARENT_HEADER : PARENT_NONE;
+	call->span->sure = trace_remote_parent(call) ? 1.0 : 0;
+	s->counters.late_children += call->late;
+}
+
+static void give_up(struct stitch *s, struct node *call)
+{
+	let_go(s, call);
+	remain_alone(s, call);
+	look_at_root(s, call);
+}
+
+/* Keeps an ended call back while a request that was open at its begin can still claim it. */
+static bool hold(struct stitch *s, struct node *call)
+{
+	struct process_requests *p =
+		list_empty(&call->made) ? NULL : process_of(&s->processes, call->begin.pid);
+
+	if (!p || !p->open_count)
+		return false;
+	call->held = true;
+	list_append(&p->held, &call->open);
+	list_append(&s->held, &call->ended_at);
+	if (++s->held_count > HELD_MAX)
+		give_up(s, LIST_ENTRY(s->held.next, struct node, ended_at));
+	return true;
+}
+
+/* Requests that came after a call cannot have made it: when all others are over, so is its wait. */
+static void review_held(struct stitch *s, uint32_t pid)
+{
+	struct process_requests *p = process_of(&s->processes, pid);
+	uint64_t oldest;
+
+	if (!p)
+		return;
+	oldest = list_empty(&p->open) ? UINT64_MAX
+				      : LIST_ENTRY(p->open.next, struct node, open)->number;
+	while (!list_empty(&p->held)) {
+		struct node *call = LIST_ENTRY(p->held.next, struct node, open);
+
+		if (call->number >= oldest)
+			break;
+		give_up(s, call);
+	}
+}
+
+/* False where call has caused parent itself, which was heard before it. */
+static bool can_have(struct stitch *s, const struct node *parent, const struct node *call)
+{
+	if (parent->child_count >= TRACE_CHILDREN_MAX)
+		s->counters.too_many_children++;
+	return parent->child_count < TRACE_CHILDREN_MAX && top((struct node *)parent) != call;
+}
+
+void stitch_claim(struct stitch *s, struct node *call, struct node *request, enum layer_index layer)
+{
+	if (!call->held || !can_have(s, request, call))
+		return;
+	let_go(s, call);
+	link_attach(request, call, layers[layer]->rule, layers[layer]->sure);
+}
+
+/* ---- time --------------------------------------------------------------------------------- */
+
 void stitch_tick(struct stitch *s, uint64_t now_ns)
 {
+	while (!list_empty(&s->held) &&
+	       now_ns > LIST_ENTRY(s->held.next, struct node, ended_at)->end.time_ns + HELD_NS)
+		give_up(s, LIST_ENTRY(s->held.next, struct node, ended_at));
 	while (!list_empty(&s->ended)) {
 		struct node *root = LIST_ENTRY(s->ended.next, struct node, ended_at);
 
@@ -263,6 +353,10 @@ static void on_begin(void *context, struct connection *c, struct exchange *x)
 	register_key(s, n);
 	if (info->from_file)
 		return;
+	if (n->request)
+		process_request_opens(&s->processes, n);
+	else
+		n->number = process_number(&s->processes, n->begin.pid);
 	for (int i = 0; i < LAYER_COUNT; i++) {
 		if (n->request && layers[i]->request_opens)
 			layers[i]->request_opens(s, n);
@@ -289,11 +383,18 @@ static void withdraw(struct stitch *s, struct node *n, int layer)
 
 /* The answer is out: nothing that happens from now on belongs to n, even while its span waits for
  * proof. */
-static void over(struct stitch *s, struct node *n, const struct socket_info *info)
+static void over(struct stitch *s, struct node *n, const struct exchange *x,
+		 const struct socket_info *info)
 {
+	struct mark answer = x->response_first; /* who wrote it; */
+
 	if (n->answered || info->from_file)
 		return;
 	n->answered = true;
+	answer.time_ns = x->response_last.time_ns; /* and until when */
+	for (int i = 0; n->request && x->responding && i < LAYER_COUNT; i++)
+		if (layers[i]->request_answered)
+			layers[i]->request_answered(s, n, &answer);
 	/* UNIX sockets number nothing: the key would catch the next request. */
 	if (!n->request && !n->key.seq)
 		unkey(s, n);
@@ -305,6 +406,10 @@ static void over(struct stitch *s, struct node *n, const struct socket_info *inf
 		if (c->request && layers[i]->holds && !layers[i]->holds(s, n, c))
 			withdraw(s, n, i);
 	}
+	if (n->request) {
+		process_request_ends(&s->processes, n);
+		review_held(s, n->read.pid);
+	}
 }
 
 static void on_answered(void *context, struct connection *c, struct exchange *x)
@@ -313,7 +418,7 @@ static void on_answered(void *context, struct connection *c, struct exchange *x)
 
 	(void)c;
 	if (x->user)
-		over(info->stitch, x->user, info);
+		over(info->stitch, x->user, x, info);
 }
 
 static void end_request(struct stitch *s, struct node *n)
@@ -335,23 +440,16 @@ static void end_call(struct stitch *s, struct node *n)
 
 	parent = link_decide(n, &rule, &sure, &conflict);
 	s->counters.conflicts += conflict;
-	if (parent && top(parent) == n) /* what it caused itself, heard before it */
-		parent = NULL;
-	if (parent && parent->child_count >= TRACE_CHILDREN_MAX) {
-		s->counters.too_many_children++;
-		parent = NULL;
-	}
-	n->span->rule = PARENT_NONE;
-	if (parent) {
+	if (parent && can_have(s, parent, n))
 		link_attach(parent, n, rule, sure);
-	} else if (trace_remote_parent(n)) { /* an instrumentation's span for this very call */
-		n->span->rule = PARENT_HEADER;
-		n->span->sure = 1.0;
-	} else {
-		s->counters.late_children += n->late;
-	}
 	for (int i = 0; i < LAYER_COUNT; i++)
 		withdraw(s, n, i);
+	if (parent || conflict)
+		list_remove(&n->made);
+	if (!n->parent && hold(s, n))
+		return;
+	if (!n->parent)
+		remain_alone(s, n);
 	look_at_root(s, top(n));
 }
 
@@ -364,7 +462,7 @@ static void on_end(void *context, struct connection *c, struct exchange *x)
 
 	if (!n)
 		return;
-	over(s, n, info);
+	over(s, n, x, info);
 	n->ended = true;
 	n->begin = x->request_first;
 	n->end = x->responding ? x->response_last : x->request_last;
@@ -388,7 +486,7 @@ static void on_discard(void *context, struct connection *c, struct exchange *x)
 	(void)c;
 	if (!n)
 		return;
-	over(s, n, info);
+	over(s, n, x, info);
 	for (int i = 0; i < LAYER_COUNT; i++)
 		withdraw(s, n, i);
 	while (!list_empty(&n->children)) {
@@ -417,6 +515,10 @@ const struct connection_observer stitch_observer = {
 
 void stitch_process_gone(struct stitch *s, uint32_t pid)
 {
+	struct process_requests *p = process_of(&s->processes, pid);
+
+	while (p && !list_empty(&p->held))
+		give_up(s, LIST_ENTRY(p->held.next, struct node, open));
 	process_gone(&s->processes, pid);
 }
 
@@ -427,6 +529,8 @@ void stitch_set_targets(struct stitch *s, struct targets *targets)
 
 void stitch_flush(struct stitch *s)
 {
+	while (!list_empty(&s->held))
+		give_up(s, LIST_ENTRY(s->held.next, struct node, ended_at));
 	while (!list_empty(&s->ended)) {
 		struct node *root = LIST_ENTRY(s->ended.next, struct node, ended_at);
 

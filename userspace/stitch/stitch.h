@@ -51,10 +51,14 @@ void stitch_process_gone(struct stitch *s, uint32_t pid);
 const struct stitch_counters *stitch_counters(const struct stitch *s);
 
 /*
- * Can the process have requests that nobody saw begin? So it is for a while after a running process became a
- * target: what they do looks like anybody's.
+ * Can the process have requests that nobody saw begin? So it is for a while after a running process
+ * became a target: what they do looks like anybody's.
  */
 bool stitch_unsettled(const struct stitch *s, uint32_t pid, uint64_t time_ns);
+
+/* Gives a held call the parent that a layer has found since. */
+void stitch_claim(struct stitch *s, struct node *call, struct node *request,
+		  enum layer_index layer);
 
 /* Layers' shared knowledge. */
 struct process_table *stitch_processes(struct stitch *s);

@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* See recipe.h. Files are looked at once, by device and inode; a process until it has a recipe or
+ * is a minute old. */
+#include "userspace/capture/recipe.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "bpf/config.h"
+#include "userspace/base/clock.h"
+#include "userspace/base/log.h"
+#include "userspace/base/memory.h"
+#include "userspace/base/procfs.h"
+#include "userspace/capture/mapping.h"
+#include "userspace/runtime/runtime.h"
+
+#define FILES_MAX 16384
+#define MAPS_LEN_MAX (8u << 20)
+#define LOOKS_PER_TICK 16
+#define LOOK_FIRST_NS (20 * NS_PER_MS) /* after an exec; then when it is twice as old */
+#define LOOK_UNTIL_NS (60 * NS_PER_SECOND)
+#define FORGET_NS (60 * NS_PER_SECOND) /* files that are no runtime: inodes are given away */
+
+struct process {
+	uint32_t pid;
+	uint64_t since_ns, next_ns; /* next_ns 0: there is nothing more to find */
+};
+
+struct file_key {
+	uint64_t inode;
+	uint32_t major, minor;
+};
+
+struct file {
+	struct file_key key;
+	uint64_t seen_ns;
+	const struct runtime *runtime; /* NULL: none */
+};
+
+struct recipes {
+	int map_fd;
+	struct map processes, files;
+	struct buf text;
+	uint64_t next_ns;
+};
+
+struct recipes *recipes_new(int map_fd)
+{
+	struct recipes *r = memory_new(sizeof(*r));
+
+	if (!r)
+		return NULL;
+	r->map_fd = map_fd;
+	map_init(&r->processes, sizeof(uint32_t), TARGETS_MAX);
+	map_init(&r->files, sizeof(struct file_key), FILES_MAX);
+	buf_init(&r->text, MAPS_LEN_MAX);
+	return r;
+}
+
+void recipes_free(struct recipes *r)
+{
+	size_t at = 0;
+	void *value;
+
+	if (!r)
+		return;
+	while ((value = map_next(&r->processes, &at)))
+		memory_free(value);
+	for (at = 0; (value = map_next(&r->files, &at));)
+		memory_free(value);
+	map_release(&r->processes);
+	map_release(&r->files);
+	buf_release(&r->text);
+	memory_free(r);
+}
+
+bool image_read(const struct image *image, uint64_t address, void *out, size_t len)
+{
+	return address <= INT64_MAX &&
+	       pread(image->memory_fd, out, len, (off_t)address) == (ssize_t)len;
+}
+
+/* ---- one file of one process ---------------------------------------------------------------- */
+
+static const struct runtime *runtime_of(const struct elf *elf, struct bytes path)
+{
+	for (size_t i = 0; runtimes[i]; i++)
+		if (runtimes[i]->matches(elf, path))
+			return runtimes[i];
+	return NULL;
+}
+
+/* Where the file's addresses are in the process. */
+static bool find_bias(const struct elf *elf, const struct mapping *m, uint64_t *bias)
+{
+	for (size_t i = 0; i < elf->segment_count; i++) {
+		const struct elf_segment *s = &elf->segments[i];
+		uint64_t page = s->offset & ~4095ull;
+
+		if (m->offset < page || m->offset > s->offset + s->len)
+			continue;
+		*bias = m->start - (s->address - s->offset + m->offset);
+		return true;
+	}
+	return false;
+}
+
+static int tell_kernel(const struct recipes *r, uint32_t pid, const struct recipe *recipe)
+{
+	struct target_value value;
+
+	if (bpf_map_lookup_elem(r->map_fd, &pid, &value))
+		return -ESRCH;
+	value.recipe = *recipe;
+	return bpf_map_update_elem(r->map_fd, &pid, &value, BPF_EXIST) ? -errno : 0;
+}
+
+/* True when nothing more is to be found. */
+static bool use_runtime(const struct recipes *r, const struct runtime *runtime, struct image *image)
+{
+	struct recipe recipe = { 0 };
+	struct error error = { 0 };
+	char path[32];
+	int err;
+
+	snprintf(path, sizeof(path), "/proc/%u/mem", image->pid);
+	image->memory_fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (image->memory_fd < 0)
+		return true;
+	err = runtime->find_recipe(image, &recipe, &error);
+	close(image->memory_fd);
+	if (err == -EAGAIN)
+		return false;
+	if (err)
+		log_debug("pid %u: %s; its threads are told apart, not what runs on them",
+			  image->pid, error.text);
+	else if (!tell_kernel(r, image->pid, &recipe))
+		log_debug("pid %u: %s: the id of what runs is known", image->pid, runtime->name);
+	return true;
+}
+
+static struct file *file_of(struct recipes *r, const struct mapping *m)
+{
+	struct file_key key = { m->inode, m->major, m->minor };
+	struct file *f = map_find(&r->files, &key);
+
+	if (f)
+		return f;
+	f = memory_new(sizeof(*f));
+	if (!f || map_set(&r->files, &key, f)) {
+		memory_free(f);
+		return NULL;
+	}
+	f->key = key;
+	return f;
+}
+
+static bool look_at_file(struct recipes *r, uint32_t pid, const struct mapping *m, uint64_t now_ns)
+{
+	struct image image = { .pid = pid, .path = m->path };
+	struct file *f = file_of(r, m);
+	struct elf elf;
+	bool done = false;
+	int fd;
+
+	if (!f || (f->seen_ns && !f->runtime && now_ns < f->seen_ns + FORGET_NS))
+		return false;
+	fd = mapping_open(pid, m);
+	if (fd < 0)
+		return false;
+	f->seen_ns = now_ns;
+	image.elf = &elf;
+	if (!elf_init(&elf, fd)) {
+		f->runtime = runtime_of(&elf, m->path);
+		if (f->runtime && find_bias(&elf, m, &image.bias))
+			done = use_runtime(r, f->runtime, &image);
+	}
+	elf_release(&elf);
+	close(fd);
+	return done;
+}
+
+/* ---- processes ------------------------------------------------------------------------------ */
+
+static bool look_at_process(struct recipes *r, uint32_t pid, uint64_t now_ns)
+{
+	struct mapping m, last = { 0 };
+	struct bytes text;
+
+	buf_reset(&r->text);
+	if (procfs_read_pid(pid, "maps", &r->text))
+		return true;
+	for (text = buf_bytes(&r->text); mapping_next(&text, &m); last = m) {
+		if (!m.executable || !m.inode || !m.path.len || m.path.data[0] != '/')
+			continue;
+		if (m.inode == last.inode && m.major == last.major && m.minor == last.minor &&
+		    last.executable)
+			continue;
+		if (look_at_file(r, pid, &m, now_ns))
+			return true;
+	}
+	return false;
+}
+
+static void schedule(struct recipes *r, uint32_t pid, uint64_t now_ns, uint64_t next_ns)
+{
+	struct process *p = map_find(&r->processes, &pid);
+
+	if (!p) {
+		p = memory_new(sizeof(*p));
+		if (!p || map_set(&r->processes, &pid, p)) {
+			memory_free(p);
+			return;
+		}
+	}
+	*p = (struct process){ pid, now_ns, next_ns };
+	if (!r->next_ns || next_ns < r->next_ns)
+		r->next_ns = next_ns;
+}
+
+void recipes_add(struct recipes *r, uint32_t pid, uint64_t now_ns)
+{
+	if (r)
+		schedule(r, pid, now_ns, now_ns + LOOK_FIRST_NS);
+}
+
+void recipes_add_new(struct recipes *r, const struct targets *targets, uint64_t now_ns)
+{
+	size_t at = 0;
+	uint32_t pid;
+
+	if (!r)
+		return;
+	while ((pid = targets_next(targets, &at)))
+		if (!map_find(&r->processes, &pid))
+			schedule(r, pid, now_ns, now_ns);
+	recipes_tick(r, now_ns);
+}
+
+void recipes_remove(struct recipes *r, uint32_t pid)
+{
+	if (r)
+		memory_free(map_remove(&r->processes, &pid));
+}
+
+void recipes_tick(struct recipes *r, uint64_t now_ns)
+{
+	uint64_t next = now_ns + LOOK_UNTIL_NS;
+	struct process *p;
+	uint32_t looks = 0;
+	size_t at = 0;
+
+	if (!r || !r->next_ns || now_ns < r->next_ns)
+		return;
+	while ((p = map_next(&r->processes, &at))) {
+		if (p->next_ns && p->next_ns <= now_ns && looks < LOOKS_PER_TICK) {
+			uint64_t age = now_ns - p->since_ns;
+			bool over = look_at_process(r, p->pid, now_ns) || age > LOOK_UNTIL_NS;
+
+			looks++;
+			p->next_ns =
+				over ? 0 : now_ns + (age > LOOK_FIRST_NS ? age : LOOK_FIRST_NS);
+		}
+		if (p->next_ns && p->next_ns < next)
+			next = p->next_ns;
+	}
+	r->next_ns = next;
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Layer L1, by the runtime's context instead of the thread: the coroutine that made the call read
+ * the request itself. An event loop that reads for all of them has more than one open at once, and
+ * its context says nothing.
+ */
+#include "userspace/stitch/stitch.h"
+
+static void request_opens(struct stitch *s, struct node *request)
+{
+	struct unit_requests *u = unit_of_context(stitch_processes(s), &request->read);
+
+	if (!u)
+		return;
+	request->context_counted = true;
+	unit_opens(u, request);
+}
+
+static void request_ends(struct stitch *s, struct node *request)
+{
+	struct unit_requests *u = request->context_counted
+					  ? unit_of_context(stitch_processes(s), &request->read)
+					  : NULL;
+
+	if (!u)
+		return;
+	request->context_counted = false;
+	unit_ends(u, request);
+}
+
+static void call_begins(struct stitch *s, struct node *call)
+{
+	struct unit_requests *u = unit_of_context(stitch_processes(s), &call->begin);
+
+	if (u && !u->shared && u->only)
+		link_propose(call, LAYER_context, u->only, 0);
+}
+
+const struct layer context_layer = {
+	.name = "context",
+	.rule = PARENT_UNIT,
+	.sure = 1.0,
+	.request_opens = request_opens,
+	.request_ends = request_ends,
+	.call_begins = call_begins,
+};
