@@ -30,14 +30,14 @@ static void test_statement_table(void **state)
 
 	(void)state;
 	for (uint32_t id = 1; id <= 2000; id++) {
-		mysql_statement_add(my, id, S("SELECT"), false);
+		mysql_statement_add(my, id, 0, S("SELECT"), false);
 		assert_non_null(mysql_statement_find(my, 1)); /* in use: stays */
 	}
 	assert_int_equal(my->statements.count, 1024);
 	assert_null(mysql_statement_find(my, 2));
 	assert_non_null(mysql_statement_find(my, 2000));
 	for (uint32_t id = 1; id <= 100; id++)
-		mysql_statement_add(my, id, bytes_of(text, sizeof(text)), false);
+		mysql_statement_add(my, id, 0, bytes_of(text, sizeof(text)), false);
 	assert_true(my->statements_len <= 256 * 1024);
 	assert_true(mysql_statement_find(my, 100)->truncated);
 	mysql_statement_remove(my, 100);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* userspace/stitch/responder.c and context.c: coroutines, goroutines and worker threads, on sequences of events. */
+/* userspace/stitch/responder.c and context.c: coroutines, goroutines and worker threads, on
+ * sequences of events. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -79,7 +80,7 @@ static void test_tasks(void **state)
 	open_two(base);
 	a = call(0, task_a);
 	b = call(1, task_b);
-	between = call(0, base); /* the loop's own: nobody's */
+	between = call(0, base);            /* the loop's own: nobody's */
 	assert_null(world_find(&world, a)); /* held */
 	end_move(&two, DIRECTION_OUT, HTTP_OK, 0, task_b);
 	assert_parent(b, 1, PARENT_RESPONDER);
@@ -216,9 +217,9 @@ static void test_process_gone(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_tasks),	  TEST(test_keep_alive), TEST(test_open_call),
-		TEST(test_event_loop),	  TEST(test_worker_thread), TEST(test_context_owns),
-		TEST(test_given_up),	  TEST(test_bounded),	 TEST(test_process_gone),
+		TEST(test_tasks),      TEST(test_keep_alive),    TEST(test_open_call),
+		TEST(test_event_loop), TEST(test_worker_thread), TEST(test_context_owns),
+		TEST(test_given_up),   TEST(test_bounded),       TEST(test_process_gone),
 	};
 
 	return cmocka_run_group_tests_name("responder", tests, NULL, NULL);

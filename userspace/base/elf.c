@@ -8,9 +8,8 @@
  *             54: size and number of program headers, then of section headers, index of the section
  *                 with the names of sections, 16 bits each
  *   program   0: type, flags   8: offset   16: address   32: length in the file   40: in memory
- *   section   0: name   4: type   16: address   24: offset   32: length   40: section with the names
- *            56: entry's size
- *   symbol    0: name   4: type   6: section   8: address   16: length
+ *   section   0: name   4: type   16: address   24: offset   32: length   40: section with the
+ * names 56: entry's size symbol    0: name   4: type   6: section   8: address   16: length
  */
 #include "userspace/base/elf.h"
 
