@@ -78,6 +78,40 @@ static void test_cut_long(void **state)
 	assert_true(strlen(out) < sizeof(out));
 }
 
+static void test_cut_query(void **state)
+{
+	static const struct {
+		const char *text;
+		int columns;
+		const char *want;
+	} cases[] = {
+		{ "SELECT a FROM b", 20, "SELECT a FROM b" },
+		{ " SELECT  a\n\tFROM\n b ", 20, "SELECT a FROM b " },
+		{ "SELECT a.id AS a_id, a.name AS a_name \nFROM a WHERE a.id = ?", 40,
+		  "SELECT … FROM a WHERE a.id = ?" },
+		{ "SELECT a.id AS a_id, a.name AS a_name FROM a WHERE a.id = ?", 20,
+		  "SELECT … FROM a WHE…" },
+		{ "SELECT (SELECT max(b) FROM c WHERE d) FROM e", 30, "SELECT … FROM e" },
+		{ "SELECT (SELECT max(b) FROM c WHERE d), long_name_of_a", 30,
+		  "SELECT (SELECT max(b) FROM c …" },
+		{ "INSERT INTO a SELECT b FROM c WHERE d", 20, "INSERT INTO a SELEC…" },
+		{ "DELETE FROM a WHERE b = ? AND c = ?", 20, "DELETE FROM a WHERE…" },
+		{ "SELECT FROM a WHERE b = ? AND c = ?", 20, "SELECT FROM a WHERE…" },
+	};
+	char out[PAPER_TEXT_MAX], many[5000];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_string_equal(
+			paper_cut_query(out, bytes_of_string(cases[i].text), cases[i].columns),
+			cases[i].want);
+	memset(many, 'x', sizeof(many));
+	memcpy(many, "SELECT ", 7);
+	memcpy(many + 500, " FROM ", 6);
+	assert_int_equal(paper_width(paper_cut_query(out, bytes_of(many, sizeof(many)), 100)), 100);
+	paper_cut_query(out, bytes_of(many, sizeof(many)), 4000);
+}
+
 static void test_wrap(void **state)
 {
 	(void)state;
@@ -138,8 +172,9 @@ static void test_number(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_cut),   TEST(test_cut_long),           TEST(test_wrap),
-		TEST(test_lines), TEST(test_lines_with_colours), TEST(test_number),
+		TEST(test_cut),    TEST(test_cut_long), TEST(test_cut_query),
+		TEST(test_wrap),   TEST(test_lines),    TEST(test_lines_with_colours),
+		TEST(test_number),
 	};
 
 	return cmocka_run_group_tests_name("paper", tests, NULL, NULL);

@@ -5,6 +5,7 @@
 #include "userspace/report/visible.h"
 
 #define ELLIPSIS "\xe2\x80\xa6"
+#define SELECTED "SELECT " ELLIPSIS
 
 const char *paper_ink(const struct paper *p, enum ink ink)
 {
@@ -49,6 +50,37 @@ const char *paper_cut(char out[PAPER_TEXT_MAX], struct bytes text, int columns)
 		}
 	}
 	return out;
+}
+
+/* Where " FROM " stands outside of brackets; text.len: nowhere. */
+static size_t find_from(struct bytes text)
+{
+	int depth = 0;
+
+	for (size_t i = 0; i + 6 <= text.len; i++) {
+		depth += text.data[i] == '(' ? 1 : text.data[i] == ')' ? -1 : 0;
+		if (!depth && bytes_is_nocase(bytes_part(text, i, 6), " FROM "))
+			return i;
+	}
+	return text.len;
+}
+
+const char *paper_cut_query(char out[PAPER_TEXT_MAX], struct bytes text, int columns)
+{
+	char line[PAPER_TEXT_MAX], shorter[PAPER_TEXT_MAX * 2];
+	size_t len = 0, from;
+
+	visible(line, sizeof(line), text);
+	for (size_t i = 0; line[i]; i++)
+		if (line[i] != ' ' || (len && line[len - 1] != ' '))
+			line[len++] = line[i];
+	line[len] = '\0';
+	from = find_from(bytes_of(line, len));
+	if (paper_width(line) <= columns || from == len || from < sizeof(SELECTED) ||
+	    !bytes_is_nocase(bytes_of(line, 7), "SELECT "))
+		return paper_cut(out, bytes_of(line, len), columns);
+	snprintf(shorter, sizeof(shorter), SELECTED "%s", line + from);
+	return paper_cut(out, bytes_of_string(shorter), columns);
 }
 
 void paper_heading(const struct paper *p, const char *text)

@@ -42,6 +42,10 @@ int paper_width(const char *text);
  * Returns out. */
 const char *paper_cut(char out[PAPER_TEXT_MAX], struct bytes text, int columns);
 
+/* The same for a query: blanks of any kind are one, and of a long SELECT what stands before FROM is
+ * left out first. */
+const char *paper_cut_query(char out[PAPER_TEXT_MAX], struct bytes text, int columns);
+
 /* A heading with an empty line before it. */
 void paper_heading(const struct paper *p, const char *text);
 

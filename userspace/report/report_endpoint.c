@@ -107,12 +107,16 @@ static void print_call(const struct report_text *t, const struct endpoint *e,
 	bool many = per_request >= 5;
 
 	duration_text(one, sizeof(one), c->total_ns / e->latency.count);
-	snprintf(count, sizeof(count), per_request < 100 ? "x%.1f" : "x%.0f", per_request);
+	snprintf(count, sizeof(count),
+		 per_request < 0.05  ? "x<0.1"
+		 : per_request < 100 ? "x%.1f"
+				     : "x%.0f",
+		 per_request);
 	place_text(place, sizeof(place), c);
 	fprintf(p->out, "      %s%7s%s %9s  %s", many ? paper_ink(p, INK_BOLD) : "", count,
 		many ? paper_ink(p, INK_PLAIN) : "", one,
-		paper_cut(text, bytes_of_string(c->query->text),
-			  p->columns - 25 - paper_width(place)));
+		paper_cut_query(text, bytes_of_string(c->query->text),
+				p->columns - 25 - paper_width(place)));
 	if (place[0])
 		fprintf(p->out, "%s%s%s", paper_ink(p, INK_DIM), place, paper_ink(p, INK_PLAIN));
 	fputc('\n', p->out);
@@ -123,6 +127,8 @@ static void print_endpoint(const struct report_text *t, const struct analysis *a
 {
 	char name[SPAN_NAME_MAX + 160], cut[PAPER_TEXT_MAX];
 	struct report_row row = { .ink = INK_BOLD, .latency = &e->latency, .errors = e->errors };
+	/* Who asks for one endpoint wants to know more about it. */
+	size_t calls = t->filter.endpoint && t->limit > CALLS_SHOWN ? t->limit : CALLS_SHOWN;
 
 	if (a->service_count > 1)
 		snprintf(name, sizeof(name), "%s  %s", e->name, e->service->name);
@@ -133,7 +139,7 @@ static void print_endpoint(const struct report_text *t, const struct analysis *a
 	report_table_row(t, a, &row);
 	if (e->latency.count) {
 		print_time(t, e);
-		for (size_t i = 0; i < e->call_count && i < CALLS_SHOWN; i++)
+		for (size_t i = 0; i < e->call_count && i < calls; i++)
 			print_call(t, e, e->call_list[i]);
 	}
 	if (e->unanswered)

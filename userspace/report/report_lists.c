@@ -45,7 +45,7 @@ static void print_query(const struct report_text *t, const struct analysis *a,
 		 q->system, q->target);
 	row.ink = INK_DIM;
 	row.name = paper_cut(name, bytes_of_string(both), report_name_columns(t) - 1);
-	fprintf(p->out, "  %s\n", paper_cut(text, bytes_of_string(q->text), p->columns - 2));
+	fprintf(p->out, "  %s\n", paper_cut_query(text, bytes_of_string(q->text), p->columns - 2));
 	report_table_row(t, a, &row);
 }
 
@@ -192,17 +192,22 @@ static bool seen(const struct slow *list, size_t count, const struct kept_trace 
 	return false;
 }
 
-/* The slowest of each endpoint, of those the slowest; a trace that is the slowest of two endpoints
- * once. */
+/*
+ * The slowest of each endpoint, of those the slowest; of endpoints that were asked for by name all
+ * that are kept. A trace that is the slowest of two endpoints comes once.
+ */
 static size_t collect(const struct report_text *t, const struct analysis *a, struct slow *list)
 {
 	size_t count = 0, kept = 0;
 
 	for (size_t i = 0; i < a->endpoint_count; i++) {
 		const struct endpoint *e = a->endpoints[i];
+		size_t most = t->filter.endpoint ? e->slowest_count : e->slowest_count > 0;
 
-		if (report_shows(&t->filter, e) && e->slowest_count && e->slowest[0].ref)
-			list[count++] = (struct slow){ e->slowest[0].duration_ns, &e->slowest[0] };
+		for (size_t k = 0; k < most && report_shows(&t->filter, e); k++)
+			if (e->slowest[k].ref)
+				list[count++] =
+					(struct slow){ e->slowest[k].duration_ns, &e->slowest[k] };
 	}
 	qsort(list, count, sizeof(*list), by_duration);
 	for (size_t i = 0; i < count && kept < t->traces; i++)
@@ -213,11 +218,13 @@ static size_t collect(const struct report_text *t, const struct analysis *a, str
 
 void report_traces(const struct report_text *t, const struct analysis *a, struct recordings *r)
 {
-	struct slow *list = memory_array(a->endpoint_count + 1, sizeof(*list));
+	struct slow *list = memory_array(a->endpoint_count * ANALYSIS_SLOWEST + 1, sizeof(*list));
 	size_t count = list && r && t->traces ? collect(t, a, list) : 0;
 
 	if (count)
-		paper_heading(&t->paper, "slowest traces, one of each endpoint");
+		paper_heading(&t->paper, t->filter.endpoint
+						 ? "slowest traces"
+						 : "slowest traces, one of each endpoint");
 	for (size_t i = 0; i < count; i++) {
 		struct trace trace;
 
