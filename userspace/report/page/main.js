@@ -89,6 +89,17 @@ function setUpTheme() {
 		say();
 	});
 	system.addEventListener("change", say);
+	let shown = null; // paper is light
+	addEventListener("beforeprint", () => {
+		shown = document.documentElement.dataset.theme || "";
+		document.documentElement.dataset.theme = "light";
+	});
+	addEventListener("afterprint", () => {
+		if (shown)
+			document.documentElement.dataset.theme = shown;
+		else
+			delete document.documentElement.dataset.theme;
+	});
 	say();
 }
 

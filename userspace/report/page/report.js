@@ -133,8 +133,8 @@ function recordingsCard() {
 }
 
 function overview() {
-	const requests = sum(DATA.endpoints.map((e) => e.requests));
-	const errors = sum(DATA.endpoints.map((e) => e.errors));
+	const requests = sum(DATA.services.map((s) => s.requests));
+	const errors = sum(DATA.services.map((s) => s.errors));
 	const hosts = [...new Set(DATA.recordings.map((r) => r.host).filter(Boolean))];
 	const known = knownParents();
 	const worst = DATA.endpoints[0];
