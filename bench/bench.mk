@@ -5,3 +5,14 @@ bench:
 	@tools/install.sh build demo bench
 	@$(MAKE) --no-print-directory -j$$(nproc) all
 	@bench/overhead.py $(O)/spantap $(BENCH)
+
+.PHONY: bench-record
+$(O)/bench/%: $(O)/bench/%.o $(LIB_OBJ)
+	$(say) LD $@
+	$(Q)$(CC) $(SANFLAGS) -o $@ $^ $(LDFLAGS) $(LIBS)
+
+## make bench-record    spans a second on one core and bytes a span of a recording (BENCH_SPANS=400000)
+bench-record: $(O)/bench/record
+	@$< $(BENCH_SPANS)
+
+-include $(O)/bench/record.d

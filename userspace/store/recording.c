@@ -24,7 +24,9 @@
 #define WAIT_NS                                                                                  \
 	(300 * NS_PER_MS) /* in the queue; with the next, what is older than a second is on disk \
 			   */
-#define COMMIT_NS (400 * NS_PER_MS)    /* between commits while spans keep coming */
+#define COMMIT_NS (400 * NS_PER_MS) /* between commits while spans keep coming */
+#define LIMIT_RESERVE 8             /* of a size limit, an eighth is for the log and a last batch */
+#define LIMIT_SLACK 65536
 #define FINISH_NS (60 * NS_PER_SECOND) /* a disk that takes longer is not waited for */
 
 struct recording {
@@ -39,6 +41,7 @@ struct recording {
 	int lock_fd;
 	struct summary summary; /* of the run; set before the queue's end, read after it */
 	bool summed;
+	struct recording_progress pending; /* in the transaction */
 
 	pthread_mutex_t lock;
 	struct recording_progress progress; /* under the lock */
@@ -60,16 +63,37 @@ static uint64_t file_size(const char *path, const char *suffix)
 	return stat(name, &st) ? 0 : (uint64_t)st.st_size;
 }
 
-static void fail(struct recording *r, int code)
+/* Nothing is written any more, and why. */
+static void fail(struct recording *r, const char *why, bool full)
+{
+	pthread_mutex_lock(&r->lock);
+	if (!r->progress.failed[0]) {
+		snprintf(r->progress.failed, sizeof(r->progress.failed),
+			 "%.200s; nothing more is written", why);
+		r->progress.full = full;
+	}
+	pthread_mutex_unlock(&r->lock);
+}
+
+static void fail_full(struct recording *r)
+{
+	char why[256];
+
+	snprintf(why, sizeof(why), "%.150s: has reached its size limit", r->path);
+	fail(r, why, true);
+}
+
+static void fail_code(struct recording *r, int code)
 {
 	struct error error = { 0 };
 
+	if ((code & 0xff) == SQLITE_FULL && r->options.size_max &&
+	    writer_bytes(&r->writer, false) + LIMIT_SLACK >= r->options.size_max) {
+		fail_full(r);
+		return;
+	}
 	database_error(r->writer.db, code, r->path, &error);
-	pthread_mutex_lock(&r->lock);
-	if (!r->progress.failed[0])
-		snprintf(r->progress.failed, sizeof(r->progress.failed),
-			 "%.200s; nothing more is written", error.text);
-	pthread_mutex_unlock(&r->lock);
+	fail(r, error.text, false);
 }
 
 static bool failed(struct recording *r)
@@ -82,79 +106,118 @@ static bool failed(struct recording *r)
 	return is;
 }
 
-/* What a batch adds to the progress. */
-static void count_batch(struct recording *r, size_t count, bool written)
+/* The batch belongs to what is not committed yet. */
+static void count_batch(struct recording *r, size_t count)
 {
-	uint64_t traces = 0, requests = 0;
-
+	r->pending.spans += count;
 	for (size_t i = 0; i < count; i++) {
 		const struct span *s = r->batch[i];
 
-		traces += !i || memcmp(r->batch[i - 1]->trace_id, s->trace_id, TRACE_ID_SIZE);
-		requests += s->kind == SPAN_SERVER;
+		r->pending.traces +=
+			!i || memcmp(r->batch[i - 1]->trace_id, s->trace_id, TRACE_ID_SIZE);
+		r->pending.requests += s->kind == SPAN_SERVER;
 	}
-	pthread_mutex_lock(&r->lock);
-	if (written) {
-		r->progress.spans += count;
-		r->progress.traces += traces;
-		r->progress.requests += requests;
-	} else {
-		r->progress.dropped += count;
-	}
-	pthread_mutex_unlock(&r->lock);
 }
 
-static void measure(struct recording *r)
+/* It is committed, or it is lost; and how large the file is now. */
+static void settle_pending(struct recording *r, bool written)
 {
 	uint64_t bytes = file_size(r->path, "") + file_size(r->path, "-wal");
 
 	pthread_mutex_lock(&r->lock);
+	if (written) {
+		r->progress.spans += r->pending.spans;
+		r->progress.traces += r->pending.traces;
+		r->progress.requests += r->pending.requests;
+	} else {
+		r->progress.dropped += r->pending.spans;
+	}
 	r->progress.bytes = bytes;
 	pthread_mutex_unlock(&r->lock);
+	r->pending = (struct recording_progress){ 0 };
 }
 
-static void write_batch(struct recording *r, size_t count)
+static uint64_t queue_lost(struct recording *r)
+{
+	struct exporter_counters queue;
+
+	span_queue_counters(&r->queue, &queue);
+	return queue.dropped_full;
+}
+
+/* Somebody may hold the database for a while; spans wait in the queue then. */
+static int begin(struct recording *r)
 {
 	int code;
 
-	if (failed(r)) {
-		count_batch(r, count, false);
-		return;
+	do
+		code = writer_begin(&r->writer);
+	while ((code & 0xff) == SQLITE_BUSY && !span_queue_expired(&r->queue));
+	return code;
+}
+
+/* Makes room as asked for. False: the limit is reached. */
+static bool make_room(struct recording *r, int *code)
+{
+	const struct recording_options *o = &r->options;
+	uint64_t limit = o->size_max ? o->size_max - o->size_max / LIMIT_RESERVE : 0,
+		 now_ns = clock_now_ns();
+
+	if (o->keep_ns) {
+		*code = writer_trim(&r->writer, now_ns > o->keep_ns ? now_ns - o->keep_ns : 0,
+				    limit);
+		return true;
 	}
-	code = r->writer.writing ? SQLITE_OK : writer_begin(&r->writer);
-	if (!code)
-		code = writer_add(&r->writer, r->batch, count);
-	if (code)
-		fail(r, code);
-	count_batch(r, count, !code);
+	return !limit || writer_bytes(&r->writer, false) <= limit;
 }
 
 static void commit(struct recording *r)
 {
-	int code = r->writer.writing && !failed(r) ? writer_commit(&r->writer) : SQLITE_OK;
+	bool ok = !failed(r);
+	int code = ok && r->writer.writing ? writer_commit(&r->writer, queue_lost(r)) : SQLITE_OK;
 
 	if (code)
-		fail(r, code);
-	measure(r);
+		fail_code(r, code);
+	if (code || !ok)
+		writer_abandon(&r->writer);
+	settle_pending(r, ok && !code);
 }
 
+/* What is not committed yet can be when only the size ends it. */
+static void write_batch(struct recording *r, size_t count)
+{
+	int code = SQLITE_OK;
+
+	if (!failed(r) && !r->writer.writing)
+		code = begin(r);
+	if (!failed(r) && !code && !make_room(r, &code)) {
+		commit(r);
+		fail_full(r);
+	}
+	count_batch(r, count);
+	if (!failed(r) && !code)
+		code = writer_add(&r->writer, r->batch, count);
+	if (code)
+		fail_code(r, code);
+}
+
+/* Also when writing has failed: the totals have their place in the file already. */
 static void end(struct recording *r)
 {
-	struct exporter_counters queue;
 	struct summary *sum = &r->summary;
 	int code;
 
-	span_queue_counters(&r->queue, &queue);
-	if (sum->lost_count < sizeof(sum->lost) / sizeof(sum->lost[0]))
+	if (r->progress.dropped && sum->lost_count < sizeof(sum->lost) / sizeof(sum->lost[0]))
 		sum->lost[sum->lost_count++] =
-			(struct summary_loss){ "record_queue_full", queue.dropped_full };
-	if (!failed(r)) {
-		code = r->summed ? writer_end(&r->writer, sum) : SQLITE_OK;
-		if (code)
-			fail(r, code);
+			(struct summary_loss){ "record_not_written", r->progress.dropped };
+	if (r->summed) {
+		code = writer_end(&r->writer, sum, queue_lost(r));
+		if (code && !failed(r))
+			fail_code(r, code);
 	}
+	writer_abandon(&r->writer);
 	writer_settle(&r->writer); /* not when somebody reads it: then the log stays, as readable */
-	measure(r);
+	settle_pending(r, false);
 }
 
 static void *run(void *context)
@@ -291,7 +354,7 @@ struct sink *recording_sink_new(const struct recording_options *options, struct 
 	if (!err)
 		err = writer_open(&r->writer, &r->options, error);
 	if (!err) {
-		measure(r);
+		settle_pending(r, false);
 		err = start(r);
 		if (err)
 			error_set(error, err, "%s: cannot start its thread: %s", r->path,

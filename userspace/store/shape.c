@@ -37,6 +37,7 @@ int shaper_init(struct shaper *e, sqlite3_stmt *insert_shape, sqlite3_stmt *inse
 	buf_init(&e->varying, ROW_BYTES_MAX);
 	buf_init(&e->attributes, ROW_BYTES_MAX);
 	e->shape_next = e->text_next = 1;
+	e->shape_floor = e->text_floor = 1;
 	e->seen = memory_array(TEXTS_SEEN, sizeof(*e->seen));
 	e->contexts = memory_array(SHAPE_CONTEXTS, sizeof(*e->contexts));
 	return e->seen && e->contexts ? 0 : -ENOMEM;
@@ -55,11 +56,22 @@ void shaper_release(struct shaper *e)
 	*e = (struct shaper){ 0 };
 }
 
-void shaper_clear(struct shaper *e)
+static void clear_texts(struct shaper *e)
+{
+	dictionary_clear(&e->texts);
+	e->text_floor = e->text_next;
+}
+
+static void clear_shapes(struct shaper *e)
 {
 	dictionary_clear(&e->shapes);
-	dictionary_clear(&e->texts);
-	e->cleared++;
+	e->shape_floor = e->shape_next;
+}
+
+void shaper_clear(struct shaper *e)
+{
+	clear_texts(e);
+	clear_shapes(e);
 }
 
 /* ---- values as JSON ------------------------------------------------------------------------- */
@@ -138,7 +150,7 @@ static int64_t shared_text(struct shaper *e, struct bytes value)
 		return 0;
 	}
 	if (dictionary_full(&e->texts, value.len))
-		dictionary_clear(&e->texts);
+		clear_texts(e);
 	sqlite3_bind_int64(e->insert_text, 1, e->text_next);
 	sqlite3_bind_text(e->insert_text, 2, (const char *)value.data, (int)value.len,
 			  SQLITE_STATIC);
@@ -436,7 +448,7 @@ int64_t shaper_place(struct shaper *e, const struct span *s, struct bytes *varyi
 	if (code != SQLITE_DONE)
 		return -code;
 	if (dictionary_full(&e->shapes, e->key.len))
-		dictionary_clear(&e->shapes);
+		clear_shapes(e);
 	dictionary_add(&e->shapes, buf_bytes(&e->key), e->shape_next);
 	return e->shape_next++;
 }

@@ -43,8 +43,8 @@ struct shaper {
 	struct shape_context *contexts;
 	uint32_t context_count;
 	struct buf key, varying, attributes;
-	int64_t shape_next, text_next; /* rows to come */
-	uint64_t cleared;
+	int64_t shape_next, text_next;   /* rows to come */
+	int64_t shape_floor, text_floor; /* what is written now refers to rows from these on */
 };
 
 /* 0 or -ENOMEM. The statements are the caller's. */

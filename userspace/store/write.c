@@ -12,6 +12,10 @@
 #include "userspace/store/database.h"
 #include "userspace/store/schema.h"
 
+#define TEXT_OF_(number) #number
+#define TEXT_OF(number) TEXT_OF_(number)
+#define LOG_PAGES 1000 /* in the log before they go into the file: 8 MB */
+#define LOG_SHARE 16   /* of a file with a limit, the log has so small a part */
 #define RESOURCES_MAX 8192
 #define RESOURCE_BYTES_MAX (8u << 20)
 #define RESOURCE_BYTES_EACH (1u << 20)
@@ -21,14 +25,11 @@
  * there before the log is, so that the file alone always tells what it is.
  */
 static const char *const settings[] = {
-	"PRAGMA page_size = 8192",   "PRAGMA synchronous = FULL",  "PRAGMA secure_delete = FAST",
-	"PRAGMA cache_size = -8192", "PRAGMA temp_store = MEMORY",
-};
-
-static const char *const log_settings[] = {
-	"PRAGMA journal_mode = WAL",
-	"PRAGMA wal_autocheckpoint = 1000",
-	"PRAGMA journal_size_limit = 16777216",
+	"PRAGMA page_size = " TEXT_OF(WRITE_PAGE_SIZE),
+	"PRAGMA synchronous = FULL",
+	"PRAGMA secure_delete = FAST",
+	"PRAGMA cache_size = -8192",
+	"PRAGMA temp_store = MEMORY",
 };
 
 static const char *const statements[WRITE_STATEMENTS] = {
@@ -41,9 +42,17 @@ static const char *const statements[WRITE_STATEMENTS] = {
 	[WRITE_TOTAL] = "INSERT OR REPLACE INTO total VALUES(?, ?, ?)",
 	[WRITE_BEGIN] = "BEGIN IMMEDIATE",
 	[WRITE_COMMIT] = "COMMIT",
+	[WRITE_NEXT_TRACE] = "SELECT id FROM trace WHERE id >= ? ORDER BY id LIMIT 1",
+	[WRITE_DELETE_TRACES] = "DELETE FROM trace WHERE id < ?",
+	[WRITE_DELETE_SPANS] = "DELETE FROM span WHERE id < ?",
+	[WRITE_DELETE_SHAPES] = "DELETE FROM shape WHERE id < ?",
+	[WRITE_DELETE_TEXTS] = "DELETE FROM text WHERE id < ?",
+	[WRITE_DELETE_RESOURCES] = "DELETE FROM resource WHERE id < ?",
+	[WRITE_PAGES] = "PRAGMA page_count",
+	[WRITE_FREE_PAGES] = "PRAGMA freelist_count",
 };
 
-static int step(sqlite3_stmt *statement)
+int writer_step(sqlite3_stmt *statement)
 {
 	int code = sqlite3_step(statement);
 
@@ -59,7 +68,7 @@ static int about(struct writer *w, const char *key, const char *value)
 
 	sqlite3_bind_text(row, 1, key, -1, SQLITE_STATIC);
 	sqlite3_bind_text(row, 2, value, -1, SQLITE_STATIC);
-	return step(row);
+	return writer_step(row);
 }
 
 static int about_number(struct writer *w, const char *key, int64_t value)
@@ -68,7 +77,7 @@ static int about_number(struct writer *w, const char *key, int64_t value)
 
 	sqlite3_bind_text(row, 1, key, -1, SQLITE_STATIC);
 	sqlite3_bind_int64(row, 2, value);
-	return step(row);
+	return writer_step(row);
 }
 
 static int create_tables(struct writer *w)
@@ -90,9 +99,7 @@ static int create_tables(struct writer *w)
 		code = database_run(w->db, schema_views[i]);
 	if (!code)
 		code = database_run(w->db, "COMMIT");
-	for (size_t i = 0; !code && i < sizeof(log_settings) / sizeof(log_settings[0]); i++)
-		code = database_run(w->db, log_settings[i]);
-	return code;
+	return code ? code : database_run(w->db, "PRAGMA journal_mode = WAL");
 }
 
 static int prepare(struct writer *w)
@@ -122,20 +129,40 @@ static int introduce(struct writer *w, const struct recording_options *o)
 				    (int64_t)clock_now_ns() + clock_epoch_offset());
 	if (!code)
 		code = about_number(w, "finished", 0);
-	return code ? code : writer_commit(w);
+	return code ? code : writer_commit(w, 0);
+}
+
+/* A limit of size is one of the log too, and of the file itself should all else fail. */
+static int limit_size(struct writer *w, uint64_t size_max)
+{
+	uint64_t log_pages = size_max / LOG_SHARE / WRITE_PAGE_SIZE;
+	char sql[160];
+
+	if (!size_max || log_pages > LOG_PAGES)
+		log_pages = LOG_PAGES;
+	snprintf(sql, sizeof(sql),
+		 "PRAGMA wal_autocheckpoint = %llu; PRAGMA journal_size_limit = %llu; "
+		 "PRAGMA max_page_count = %llu",
+		 (unsigned long long)log_pages, (unsigned long long)(log_pages * WRITE_PAGE_SIZE),
+		 (unsigned long long)(size_max ? size_max / WRITE_PAGE_SIZE : UINT32_MAX - 1));
+	return database_run(w->db, sql);
 }
 
 int writer_open(struct writer *w, const struct recording_options *options, struct error *error)
 {
 	int code;
 
-	*w = (struct writer){ .span_next = 1, .resource_next = 1 };
+	*w = (struct writer){
+		.span_next = 1, .resource_next = 1, .resource_floor = 1, .span_first = 1
+	};
 	buf_init(&w->attributes, RESOURCE_BYTES_EACH);
 	buf_init(&w->key, RESOURCE_BYTES_EACH);
 	dictionary_init(&w->resources, RESOURCES_MAX, RESOURCE_BYTES_MAX);
 	code = database_open(options->path, NULL, &w->db);
 	if (!code)
 		code = create_tables(w);
+	if (!code)
+		code = limit_size(w, options->size_max);
 	if (!code)
 		code = prepare(w);
 	if (!code && shaper_init(&w->shaper, w->statements[WRITE_SHAPE], w->statements[WRITE_TEXT]))
@@ -157,19 +184,48 @@ void writer_release(struct writer *w)
 	*w = (struct writer){ 0 };
 }
 
+static int total(struct writer *w, const char *what, const char *name, uint64_t count)
+{
+	sqlite3_stmt *row = w->statements[WRITE_TOTAL];
+
+	sqlite3_bind_text(row, 1, what, -1, SQLITE_STATIC);
+	sqlite3_bind_text(row, 2, name, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(row, 3, (int64_t)count);
+	return writer_step(row);
+}
+
+/* With every commit, so that a recording that ends in no order knows what it holds. */
+static int write_totals(struct writer *w, const struct summary *sum, uint64_t lost)
+{
+	uint64_t start_ns, end_ns;
+	int code = total(w, "seen", "spans", sum->spans);
+
+	keep_range(&w->keep, &start_ns, &end_ns);
+	if (!code)
+		code = total(w, "seen", "traces", sum->traces);
+	if (!code)
+		code = total(w, "lost", "record_queue_full", lost);
+	for (int i = 0; !code && i < PARENT_RULES; i++)
+		code = total(w, "parents", parent_rule_name((enum parent_rule)i), sum->parents[i]);
+	if (!code)
+		code = about_number(w, "start_ns", (int64_t)start_ns);
+	return code ? code : about_number(w, "end_ns", (int64_t)end_ns);
+}
+
 int writer_begin(struct writer *w)
 {
-	int code = step(w->statements[WRITE_BEGIN]);
+	int code = writer_step(w->statements[WRITE_BEGIN]);
 
 	w->writing = !code;
-	memset(w->slots, 0, sizeof(w->slots));
 	return code;
 }
 
-int writer_commit(struct writer *w)
+int writer_commit(struct writer *w, uint64_t lost)
 {
-	int code = step(w->statements[WRITE_COMMIT]);
+	int code = write_totals(w, &w->seen, lost);
 
+	if (!code)
+		code = writer_step(w->statements[WRITE_COMMIT]);
 	if (!code)
 		w->writing = false;
 	return code;
@@ -195,11 +251,14 @@ static int64_t insert_resource(struct writer *w, const struct resource *r)
 	sqlite3_bind_text(row, 6, (const char *)w->attributes.data, (int)w->attributes.len,
 			  SQLITE_STATIC);
 	sqlite3_bind_int64(row, 7, r->attributes.dropped);
-	code = step(row);
+	code = writer_step(row);
 	if (code)
 		return -code;
-	if (dictionary_full(&w->resources, w->key.len))
+	if (dictionary_full(&w->resources, w->key.len)) {
 		dictionary_clear(&w->resources);
+		memset(w->slots, 0, sizeof(w->slots));
+		w->resource_floor = w->resource_next;
+	}
 	dictionary_add(&w->resources, buf_bytes(&w->key), w->resource_next);
 	return w->resource_next++;
 }
@@ -313,7 +372,11 @@ static int insert_span(struct writer *w, const struct span *const *spans, size_t
 	else
 		sqlite3_bind_null(row, 16);
 	w->span_next++;
-	return step(row);
+	w->seen.spans++;
+	if ((unsigned int)s->rule < PARENT_RULES)
+		w->seen.parents[s->rule]++;
+	keep_note_span(&w->keep, s->start_ns, s->end_ns);
+	return writer_step(row);
 }
 
 static int insert_trace(struct writer *w, const struct span *const *spans, size_t count)
@@ -321,11 +384,15 @@ static int insert_trace(struct writer *w, const struct span *const *spans, size_
 	sqlite3_stmt *row = w->statements[WRITE_TRACE];
 	int code;
 
+	keep_note(&w->keep, w->span_next, w->now_ns,
+		  &(struct keep_floors){ w->shaper.shape_floor, w->shaper.text_floor,
+					 w->resource_floor });
+	w->seen.traces++;
 	sqlite3_bind_int64(row, 1, w->span_next);
 	sqlite3_bind_blob(row, 2, spans[0]->trace_id, TRACE_ID_SIZE, SQLITE_STATIC);
 	sqlite3_bind_int64(row, 3, (int64_t)spans[0]->start_ns);
 	sqlite3_bind_int64(row, 4, (int64_t)count);
-	code = step(row);
+	code = writer_step(row);
 	for (size_t i = 0; !code && i < count; i++)
 		code = insert_span(w, spans, i);
 	return code;
@@ -335,6 +402,7 @@ int writer_add(struct writer *w, const struct span *const *spans, size_t count)
 {
 	int code = SQLITE_OK;
 
+	w->now_ns = clock_now_ns();
 	memset(w->slots, 0, sizeof(w->slots));
 	for (size_t at = 0, next; !code && at < count; at = next) {
 		for (next = at + 1; next < count; next++)
@@ -347,32 +415,24 @@ int writer_add(struct writer *w, const struct span *const *spans, size_t count)
 
 /* ---- ending --------------------------------------------------------------------------------- */
 
-static int total(struct writer *w, const char *what, const char *name, uint64_t count)
+void writer_abandon(struct writer *w)
 {
-	sqlite3_stmt *row = w->statements[WRITE_TOTAL];
-
-	sqlite3_bind_text(row, 1, what, -1, SQLITE_STATIC);
-	sqlite3_bind_text(row, 2, name, -1, SQLITE_STATIC);
-	sqlite3_bind_int64(row, 3, (int64_t)count);
-	return step(row);
+	if (!sqlite3_get_autocommit(w->db))
+		database_run(w->db, "ROLLBACK");
+	w->writing = false;
 }
 
-int writer_end(struct writer *w, const struct summary *summary)
+int writer_end(struct writer *w, const struct summary *summary, uint64_t lost)
 {
 	int code = w->writing ? SQLITE_OK : writer_begin(w);
 
-	if (!code)
-		code = total(w, "seen", "spans", summary->spans);
-	if (!code)
-		code = total(w, "seen", "traces", summary->traces);
-	for (int i = 0; !code && i < PARENT_RULES; i++)
-		code = total(w, "parents", parent_rule_name((enum parent_rule)i),
-			     summary->parents[i]);
+	database_run(w->db, "PRAGMA max_page_count = 4294967294"); /* for a row or two */
 	for (size_t i = 0; !code && i < summary->lost_count; i++)
 		code = total(w, "lost", summary->lost[i].name, summary->lost[i].count);
 	if (!code)
 		code = about_number(w, "finished", 1);
-	return code ? code : writer_commit(w);
+	w->seen = *summary;
+	return code ? code : writer_commit(w, lost);
 }
 
 int writer_settle(struct writer *w)
