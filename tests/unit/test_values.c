@@ -145,7 +145,7 @@ static void test_http(void **state)
 	assert_seen(&t, "aabcdd---e");
 	/* Who asks, and for what, matters; the number of the request and its way do not. */
 	http(&t, S("GET /a?b=1 HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer x\r\n\r\n"));
-	http(&t, S("GET /a?b=1 HTTP/1.1\r\nhost: h\r\nauthorization: Bearer x\r\n\r\n"));
+	http(&t, S("GET /a?b=1 HTTP/1.1\r\nHost: h\r\nAuthorization:   Bearer x\r\n\r\n"));
 	http(&t, S("GET /a?b=1 HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer y\r\n\r\n"));
 	http(&t, S("GET /a?b=1 HTTP/1.1\r\nHost: h\r\nX-Tenant: 7\r\n\r\n"));
 	http(&t, S("GET /a?b=1 HTTP/1.1\r\nHost: h\r\nX-Request-ID: 7\r\nX-Forwarded-For: ::1\r\n"

@@ -42,22 +42,25 @@ void siphash_init(struct siphash *h, const struct siphash_key *key)
 
 void siphash_add(struct siphash *h, struct bytes bytes)
 {
-	size_t at = 0;
+	unsigned int bits = 8 * (h->len & 7); /* in the tail */
 	uint64_t word;
 
-	while (at < bytes.len && (h->len & 7 || bytes.len - at < sizeof(word))) {
-		h->tail |= (uint64_t)bytes.data[at++] << 8 * (h->len & 7);
-		if ((++h->len & 7) == 0) {
-			take_word(h, h->tail);
-			h->tail = 0;
-		}
+	h->len += bytes.len;
+	for (; bytes.len >= sizeof(word); bytes = bytes_from(bytes, sizeof(word))) {
+		memcpy(&word, bytes.data, sizeof(word));
+		word = le64toh(word);
+		take_word(h, h->tail | word << bits);
+		h->tail = bits ? word >> (64 - bits) : 0;
 	}
-	for (; bytes.len - at >= sizeof(word); at += sizeof(word), h->len += sizeof(word)) {
-		memcpy(&word, bytes.data + at, sizeof(word));
-		take_word(h, le64toh(word));
+	for (size_t i = 0; i < bytes.len; i++) {
+		h->tail |= (uint64_t)bytes.data[i] << bits;
+		bits += 8;
+		if (bits < 64)
+			continue;
+		take_word(h, h->tail);
+		h->tail = 0;
+		bits = 0;
 	}
-	for (; at < bytes.len; h->len++)
-		h->tail |= (uint64_t)bytes.data[at++] << 8 * (h->len & 7);
 }
 
 uint64_t siphash_value(const struct siphash *h)

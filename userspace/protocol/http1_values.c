@@ -37,11 +37,16 @@ static const char *const passing[] = {
 
 static bool is_passing(struct bytes name)
 {
-	for (size_t i = 0; i < sizeof(passing) / sizeof(passing[0]); i++) {
-		size_t len = strlen(passing[i]);
-		bool begins = passing[i][len - 1] == '-';
+	uint8_t first = name.len ? bytes_lower(name.data[0]) : 0;
 
-		if (bytes_is_nocase(begins ? bytes_part(name, 0, len) : name, passing[i]))
+	for (size_t i = 0; i < sizeof(passing) / sizeof(passing[0]); i++) {
+		size_t len;
+
+		if ((uint8_t)passing[i][0] != first)
+			continue;
+		len = strlen(passing[i]);
+		if (bytes_is_nocase(passing[i][len - 1] == '-' ? bytes_part(name, 0, len) : name,
+				    passing[i]))
 			return true;
 	}
 	return false;
@@ -66,17 +71,10 @@ void http1_values_begin(struct values *v, const struct http1_head *head)
 
 void http1_values_field(struct values *v, struct bytes name, struct bytes value)
 {
-	uint8_t lower[64];
-	size_t len = name.len < sizeof(lower) ? name.len : sizeof(lower);
-
 	if (v->unknown || is_passing(name))
 		return;
-	/* Of a longer name the rest counts as it is: then the same one written otherwise is
-	 * another. */
-	for (size_t i = 0; i < len; i++)
-		lower[i] = bytes_lower(name.data[i]);
-	values_add(v, bytes_of(lower, len));
-	values_add(v, bytes_from(name, len));
+	/* As it was written: who writes a name in another way is another client. */
+	values_add(v, name);
 	values_add(v, value);
 }
 
