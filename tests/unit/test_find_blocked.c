@@ -280,6 +280,59 @@ static void test_long_ones_meet_more(void **state)
 	assert_true(found_none(&f));
 }
 
+/* Few requests whose waits are anything at all: chance must not look like a lock. */
+static void test_chance(void **state)
+{
+	size_t found = 0;
+
+	(void)state;
+	for (int run = 0; run < 2000; run++) {
+		found_release(&f);
+		found_init(&f);
+		for (uint64_t r = 0; r < 8; r++) {
+			one_at(r * 1000000, random_below(80000), 20000);
+			one_at(r * 1000000 + 10, random_below(80000), 20000);
+		}
+		found += found_finish(&f);
+	}
+	assert_true(found <= 4);
+}
+
+/*
+ * Never alone: bursts of n requests, each holding a lock for 10 ms of computing. The one that comes
+ * as the k-th waits for those before it.
+ */
+static void bursts(uint64_t count, bool locked)
+{
+	for (uint64_t r = 0; r < count; r++) {
+		uint64_t size = 2 + random_below(12), at = 1000000 + r * 1000000;
+
+		one_at(at - 500000, locked ? 0 : random_below(100000),
+		       700000); /* a long one that is always there */
+		for (uint64_t i = 0; i < size; i++)
+			one_at(at + i * 100, locked ? i * 10000 : random_below(100000), 10000);
+	}
+}
+
+static void test_lock_never_alone(void **state)
+{
+	const struct finding *found;
+
+	(void)state;
+	bursts(5, true);
+	found = found_only(&f, "lock");
+	assert_non_null(found);
+	assert_non_null(strstr(found->evidence, "or more other requests of this endpoint were "
+						"under way, for "));
+}
+
+static void test_random_never_alone(void **state)
+{
+	(void)state;
+	bursts(200, false);
+	assert_true(found_none(&f));
+}
+
 /* 3 ms longer with others: they share a disk, or a processor's cache. */
 static void test_lock_short(void **state)
 {
@@ -316,6 +369,9 @@ int main(void)
 		TEST(test_other_endpoint),
 		TEST(test_long_ones_meet_more),
 		TEST(test_lock_short),
+		TEST(test_chance),
+		TEST(test_lock_never_alone),
+		TEST(test_random_never_alone),
 	};
 
 	return cmocka_run_group_tests_name("find_blocked", tests, NULL, NULL);

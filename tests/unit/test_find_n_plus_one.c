@@ -258,6 +258,41 @@ static void test_not_whole(void **state)
 	assert_true(found_none(&f));
 }
 
+/* A hundred rows at a time: that is how large amounts should be read and written. */
+static void batches(int64_t rows)
+{
+	for (int r = 0; r < 10; r++) {
+		found_begin(&f, "GET /export", 10000);
+		for (uint64_t i = 0; i < 20; i++) {
+			struct span *s = i % 2 ? found_sql(&f, "SELECT a FROM b OFFSET 1",
+							   100 + i * 250, 200, i + 1)
+					       : found_sql(&f, "INSERT INTO c VALUES (1), (2)",
+							   100 + i * 250, 200, i + 1);
+
+			attributes_int(&s->attributes,
+				       i % 2 ? "db.response.returned_rows"
+					     : "spantap.db.affected_rows",
+				       rows);
+		}
+		found_end(&f);
+	}
+}
+
+static void test_batches(void **state)
+{
+	(void)state;
+	batches(100);
+	assert_true(found_none(&f));
+}
+
+static void test_no_batches(void **state)
+{
+	(void)state;
+	batches(3);
+	assert_int_equal(found_finish(&f), 2);
+	assert_non_null(found_kind(&f, "n_plus_one"));
+}
+
 /* Redis has a finding of its own. */
 static void test_cache(void **state)
 {
@@ -305,6 +340,8 @@ int main(void)
 		TEST(test_not_whole),
 		TEST(test_cache),
 		TEST(test_again),
+		TEST(test_batches),
+		TEST(test_no_batches),
 	};
 
 	return cmocka_run_group_tests_name("find_n_plus_one", tests, NULL, NULL);

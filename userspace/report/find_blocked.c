@@ -3,12 +3,14 @@
  * sleep and lock: requests that are blocked outside of any call.
  *
  *   sleep  nearly every request is blocked for about the same long time, alone or not
- *   lock   requests that begin while another one of the endpoint is under way are blocked longer
+ *   lock   requests that begin while others of the endpoint are under way are blocked longer than
+ *          those that begin alone, or with few others where none is ever alone
  *
  * What counts is whether others were under way when a request began, not during all of it: long
  * requests meet more others, whatever makes them long. Others are known only when they have ended,
  * so the last few requests wait in a ring before they join the sample.
  */
+#include <math.h>
 #include <stdlib.h>
 
 #include "userspace/base/memory.h"
@@ -26,7 +28,8 @@
 #define SAME_MIN                                                                                 \
 	0.85 /* the lowest 10 % are at least this part of the median: a clock, not a coincidence \
 	      */
-#define GROUP_MIN 8 /* requests alone, and with others, for a lock */
+#define GROUP_MIN 8        /* requests alone, and with others, for a lock */
+#define DEVIATIONS_MIN 3.3 /* of the rank sum: by chance once in 2,000 */
 #define US 1000ull
 #define APART_NS 2000000ull /* between the upper quartile alone and the lower one with others */
 
@@ -124,6 +127,12 @@ struct group {
 	uint64_t blocked_ns, duration_ns;
 };
 
+/* What is known of the endpoint: the sample, and those that still wait in the ring. */
+struct known {
+	const struct blocked *list[SAMPLE_MAX + RING];
+	size_t count;
+};
+
 static int ascending(const void *a, const void *b)
 {
 	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
@@ -131,43 +140,53 @@ static int ascending(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+static int by_others(const void *a, const void *b)
+{
+	const struct blocked *x = *(const struct blocked *const *)a,
+			     *y = *(const struct blocked *const *)b;
+
+	return x->others < y->others ? -1 : x->others > y->others;
+}
+
+/* Of an ascending list that is not empty: the place with p of them at or below it. */
+static size_t rank(size_t count, double p)
+{
+	size_t at = (size_t)(p * (double)count + 0.999999);
+
+	return at ? at - 1 : 0;
+}
+
 static uint64_t quantile(const struct group *g, double p)
 {
-	size_t rank = (size_t)(p * (double)g->count + 0.999999);
-
-	return g->values[rank ? rank - 1 : 0];
+	return g->values[rank(g->count, p)];
 }
 
-static void group_add(struct group *g, const struct blocked *b)
+static void collect(const struct state *s, struct known *k)
 {
-	g->values[g->count++] = b->blocked_us * US;
-	g->blocked_ns += b->blocked_us * US;
-	g->duration_ns += b->duration_us * US;
+	k->count = 0;
+	for (size_t i = 0; i < SAMPLE_MAX && i < s->left; i++)
+		k->list[k->count++] = &s->sample[i];
+	for (size_t i = 0; i < RING && i < s->seen; i++)
+		if (s->ring[i].usable)
+			k->list[k->count++] = &s->ring[i].b;
+	qsort(k->list, k->count, sizeof(k->list[0]), by_others);
 }
 
-/* Those in the sample and those that still wait in the ring, by whether they were alone. */
-static void split(const struct state *s, struct group *alone, struct group *met, struct group *all)
+/* Of those that met from `from` to `to` others. */
+static void group_of(struct group *g, const struct known *k, uint32_t from, uint32_t to)
 {
-	alone->count = met->count = all->count = 0;
-	alone->blocked_ns = met->blocked_ns = all->blocked_ns = 0;
-	alone->duration_ns = met->duration_ns = all->duration_ns = 0;
-	for (size_t i = 0; i < SAMPLE_MAX + RING; i++) {
-		const struct blocked *b;
+	g->count = 0;
+	g->blocked_ns = g->duration_ns = 0;
+	for (size_t i = 0; i < k->count; i++) {
+		const struct blocked *b = k->list[i];
 
-		if (i < SAMPLE_MAX)
-			b = i < s->left ? &s->sample[i] : NULL;
-		else
-			b = i - SAMPLE_MAX < s->seen && s->ring[i - SAMPLE_MAX].usable
-				    ? &s->ring[i - SAMPLE_MAX].b
-				    : NULL;
-		if (!b)
+		if (b->others < from || b->others > to)
 			continue;
-		group_add(b->others ? met : alone, b);
-		group_add(all, b);
+		g->values[g->count++] = b->blocked_us * US;
+		g->blocked_ns += b->blocked_us * US;
+		g->duration_ns += b->duration_us * US;
 	}
-	qsort(alone->values, alone->count, sizeof(uint64_t), ascending);
-	qsort(met->values, met->count, sizeof(uint64_t), ascending);
-	qsort(all->values, all->count, sizeof(uint64_t), ascending);
+	qsort(g->values, g->count, sizeof(g->values[0]), ascending);
 }
 
 /* Of the sample's time: what stands for all requests. */
@@ -177,30 +196,86 @@ static void set_cost(struct draft *d, uint64_t cost_ns, const struct group *all)
 	d->finding.cost_ns = cost_ns / all->count;
 }
 
-static bool tell_lock(const struct conclusion *c, const struct group *alone,
-		      const struct group *met, const struct group *all)
+/*
+ * Where enough requests were alone they are compared with the others; else those that met few with
+ * those that met at least twice as many.
+ */
+static void bounds(const struct known *k, uint32_t *few, uint32_t *many)
+{
+	size_t alone = 0;
+
+	while (alone < k->count && !k->list[alone]->others)
+		alone++;
+	if (alone >= GROUP_MIN) {
+		*few = 0;
+		*many = 1;
+		return;
+	}
+	*few = k->list[rank(k->count, 0.25)]->others;
+	*many = k->list[rank(k->count, 0.75)]->others;
+	if (*many < 2 * *few || *many <= *few)
+		*many = UINT32_MAX; /* too even to compare */
+}
+
+/* Rank sum: is high's time greater by more than chance explains? */
+static bool is_greater(const struct group *low, const struct group *high)
+{
+	double pairs = (double)low->count * (double)high->count, wins = 0;
+
+	for (size_t i = 0; i < low->count; i++)
+		for (size_t j = 0; j < high->count; j++)
+			wins += high->values[j] > low->values[i]    ? 1
+				: high->values[j] == low->values[i] ? 0.5
+								    : 0;
+	return wins - pairs / 2 >=
+	       DEVIATIONS_MIN * sqrt(pairs * (double)(low->count + high->count + 1) / 12);
+}
+
+static void lock_evidence(struct draft *d, const struct group *low, uint32_t few,
+			  const struct group *high, uint32_t many)
 {
 	char with[32], without[32], share[16];
+
+	find_time(with, quantile(high, 0.5));
+	find_time(without, quantile(low, 0.5));
+	find_share(share, d->finding.share);
+	if (!few)
+		draft_evidence(
+			d,
+			"blocked outside of any call for %s (median) when another request of "
+			"this endpoint was under way, for %s when none was (%zu and %zu "
+			"requests)",
+			with, without, high->count, low->count);
+	else
+		draft_evidence(d,
+			       "blocked outside of any call for %s (median) when %u or more other "
+			       "requests of this endpoint were under way, for %s when at most %u "
+			       "were (%zu and %zu requests)",
+			       with, many, without, few, high->count, low->count);
+	draft_evidence(d, ": %s of its time is spent waiting for each other", share);
+}
+
+static bool tell_lock(const struct conclusion *c, const struct known *k, const struct group *all,
+		      struct group *low, struct group *high)
+{
 	uint64_t base_ns, cost_ns;
+	uint32_t few, many;
 	struct draft d;
 
-	if (alone->count < GROUP_MIN || met->count < GROUP_MIN ||
-	    quantile(met, 0.25) < quantile(alone, 0.75) + APART_NS ||
-	    quantile(met, 0.5) < quantile(alone, 0.5) + BLOCKED_MIN_NS)
+	bounds(k, &few, &many);
+	group_of(low, k, 0, few);
+	group_of(high, k, many, UINT32_MAX);
+	if (low->count < GROUP_MIN || high->count < GROUP_MIN ||
+	    quantile(high, 0.25) < quantile(low, 0.75) + APART_NS ||
+	    quantile(high, 0.5) < quantile(low, 0.5) + BLOCKED_MIN_NS || !is_greater(low, high))
 		return false;
-	base_ns = quantile(alone, 0.5) * met->count;
-	cost_ns = met->blocked_ns > base_ns ? met->blocked_ns - base_ns : 0;
-	if ((double)cost_ns < SHARE_MIN * (double)met->duration_ns)
+	base_ns = quantile(low, 0.5) * high->count;
+	cost_ns = high->blocked_ns > base_ns ? high->blocked_ns - base_ns : 0;
+	if ((double)cost_ns < SHARE_MIN * (double)high->duration_ns)
 		return false;
 	draft_init(&d, c, "lock", 0);
 	set_cost(&d, cost_ns, all);
-	draft_evidence(&d,
-		       "blocked outside of any call for %s (median) when another request of this "
-		       "endpoint was under way, for %s when none was (%zu and %zu requests): %s of "
-		       "its time is spent waiting for each other",
-		       find_time(with, quantile(met, 0.5)),
-		       find_time(without, quantile(alone, 0.5)), met->count, alone->count,
-		       find_share(share, d.finding.share));
+	lock_evidence(&d, low, few, high, many);
 	draft_add(
 		&d, c,
 		"look for a lock, a pool that is too small, or anything else that one request "
@@ -230,16 +305,18 @@ static void tell_sleep(const struct conclusion *c, const struct group *all)
 
 static void conclude(void *state, const struct conclusion *c)
 {
-	struct group groups[3], *alone = &groups[0], *met = &groups[1], *all = &groups[2];
+	struct group all, low, high;
 	const struct state *s = state;
+	struct known k;
 
 	if (s->is_database)
 		return;
-	split(s, alone, met, all);
-	if (all->count < REQUESTS_MIN || (double)s->usable < USABLE_SHARE_MIN * (double)c->requests)
+	collect(s, &k);
+	if (k.count < REQUESTS_MIN || (double)s->usable < USABLE_SHARE_MIN * (double)c->requests)
 		return;
-	if (!tell_lock(c, alone, met, all))
-		tell_sleep(c, all);
+	group_of(&all, &k, 0, UINT32_MAX);
+	if (!tell_lock(c, &k, &all, &low, &high))
+		tell_sleep(c, &all);
 }
 
 const struct detector blocked_detector = {

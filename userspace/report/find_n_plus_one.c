@@ -14,6 +14,8 @@
 	10 /* in all: one request is enough to believe a loop of ten, but not one of five */
 #define OVERLAP_PART \
 	5 /* at most every 5th may begin before the last has ended: the rest is made at once */
+#define ROWS_MAX \
+	100 /* by one of them: who reads or writes as many at a time does it in batches already */
 #define REQUESTS_PART 4         /* at least every 4th request that makes the call repeats it */
 #define SHARE_MIN 0.05          /* of the endpoint's time; less is not worth a change ... */
 #define COST_MIN_NS 10000000ull /* ... unless it is as much as this, of a very slow one */
@@ -22,6 +24,7 @@ struct repeated {
 	/* of the current request */
 	uint64_t number, union_ns, last_end_ns;
 	uint32_t calls, same, known, overlapping;
+	bool batches;
 	/* of all */
 	uint64_t requests, repeating, repeated_calls, cost_ns;
 	bool values_known;
@@ -31,6 +34,18 @@ struct state {
 	struct kind_array kinds; /* struct repeated */
 };
 
+static int64_t rows_of(const struct span *s)
+{
+	const struct attribute *read = attributes_find(&s->attributes, "db.response.returned_rows");
+	const struct attribute *written =
+		attributes_find(&s->attributes, "spantap.db.affected_rows");
+	int64_t rows = read && read->type == ATTRIBUTE_INT ? read->integer : 0;
+
+	return written && written->type == ATTRIBUTE_INT && written->integer > rows
+		       ? written->integer
+		       : rows;
+}
+
 static void add_call(struct repeated *k, const struct call_fact *f, uint64_t number)
 {
 	uint64_t from = f->start_ns;
@@ -39,6 +54,7 @@ static void add_call(struct repeated *k, const struct call_fact *f, uint64_t num
 		k->number = number;
 		k->union_ns = k->last_end_ns = 0;
 		k->calls = k->same = k->known = k->overlapping = 0;
+		k->batches = false;
 		k->requests++;
 	}
 	if (k->calls && from < k->last_end_ns) {
@@ -49,14 +65,16 @@ static void add_call(struct repeated *k, const struct call_fact *f, uint64_t num
 		k->union_ns += f->end_ns - from;
 	if (f->end_ns > k->last_end_ns)
 		k->last_end_ns = f->end_ns;
-	k->calls++;
+	if (++k->calls == CALLS_MIN) /* one of them stands for all */
+		k->batches = rows_of(f->call->span) >= ROWS_MAX;
 	k->same += f->same != 0;
 	k->known += f->call->span->call_hash != 0;
 }
 
 static void end_request(struct repeated *k)
 {
-	if (k->calls - k->same >= CALLS_MIN && k->overlapping * OVERLAP_PART <= k->calls) {
+	if (k->calls - k->same >= CALLS_MIN && k->overlapping * OVERLAP_PART <= k->calls &&
+	    !k->batches) {
 		k->values_known = (!k->repeating || k->values_known) && k->known == k->calls;
 		k->repeating++;
 		k->repeated_calls += k->calls;
