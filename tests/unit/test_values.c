@@ -324,6 +324,26 @@ static void test_postgres_unknown(void **state)
 	talk_end(&t);
 }
 
+/* A name may have been given to another statement by what was lost. */
+static void test_postgres_loss(void **state)
+{
+	struct talk t;
+
+	(void)state;
+	pg_begin(&t);
+	ask(&t, S(PG_PARSE("s") PG_BIND("p", "s", "1") PG_EXECUTE("p") PG_SYNC));
+	answer(&t, S(PG_PARSED PG_BOUND PG_DONE PG_READY));
+	connection_gap(t.connection, DIRECTION_OUT, 40, &t.mark);
+	for (int i = 0; i < 2; i++) {
+		ask(&t, S(PG_BIND("p", "s", "1") PG_EXECUTE("p") PG_SYNC));
+		answer(&t, S(PG_BOUND PG_DONE PG_READY));
+	}
+	ask(&t, S(PG_PARSE("s") PG_BIND("p", "s", "1") PG_EXECUTE("p") PG_SYNC));
+	answer(&t, S(PG_PARSED PG_BOUND PG_DONE PG_READY));
+	talk_end(&t);
+	assert_seen(&t, "a--a");
+}
+
 /* ---- MySQL ---------------------------------------------------------------------------------- */
 
 #define MY_OK S("\7\0\0\1\0\0\0\2\0\0\0")
@@ -429,6 +449,7 @@ int main(void)
 		cmocka_unit_test(test_postgres_extended),
 		cmocka_unit_test(test_postgres_portals),
 		cmocka_unit_test(test_postgres_unknown),
+		cmocka_unit_test(test_postgres_loss),
 		cmocka_unit_test(test_mysql_query),
 		cmocka_unit_test(test_mysql_execute),
 		cmocka_unit_test(test_mysql_loss),
