@@ -283,6 +283,36 @@ static void test_code(void **state)
 	assert_int_equal(c->line, 41);
 }
 
+/* Words in a cache's keys that are data do not fill the tables: after some they are one. */
+static void test_keys(void **state)
+{
+	uint64_t calls = 0;
+	char text[64];
+
+	(void)state;
+	for (int round = 0; round < 2; round++) {
+		for (int i = 0; i < 300; i++) {
+			struct span *s = made_server(&made, web, NULL, "GET /", 0, 10);
+
+			snprintf(text, sizeof(text), "HGET user:%c%c name", 'g' + i / 20,
+				 'g' + i % 20);
+			made_redis(&made, s, text, 1, 2);
+			made_redis(&made, s, "GET settings", 3, 4);
+			add(0);
+		}
+	}
+	analysis_finish(analysis);
+	assert_int_equal(analysis->query_count, ANALYSIS_KEYS_MAX + 2);
+	assert_int_equal(query("shop-web", "HGET user:* name")->latency.count,
+			 2 * (300 - ANALYSIS_KEYS_MAX));
+	assert_int_equal(query("shop-web", "HGET user:gg name")->latency.count, 2);
+	assert_int_equal(query("shop-web", "GET settings")->latency.count, 600);
+	for (size_t i = 0; i < endpoint("GET /")->call_count; i++)
+		calls += endpoint("GET /")->call_list[i]->calls;
+	assert_int_equal(calls, 1200);
+	assert_int_equal(endpoint("GET /")->call_count, ANALYSIS_KEYS_MAX + 2);
+}
+
 /* More names than there is room for: bounded, and what is not there is counted. */
 static void test_bounds(void **state)
 {
@@ -399,8 +429,8 @@ int main(void)
 		TEST(test_slowest),    TEST(test_queries_and_map),
 		TEST(test_unanswered), TEST(test_errors_and_order),
 		TEST(test_code),       TEST(test_bounds),
-		TEST(test_hostile),    TEST(test_no_memory),
-		TEST(test_warm),
+		TEST(test_keys),       TEST(test_hostile),
+		TEST(test_no_memory),  TEST(test_warm),
 	};
 
 	return cmocka_run_group_tests_name("analysis", tests, NULL, NULL);

@@ -15,6 +15,11 @@
 #define ANALYSIS_SERVICES_MAX 1024
 #define ANALYSIS_ENDPOINTS_MAX 4096
 #define ANALYSIS_QUERIES_MAX 16384
+/*
+ * A cache's keys can hold words that are data (user:alice): after so many that differ in their last
+ * part only, further ones are one (user:*).
+ */
+#define ANALYSIS_KEYS_MAX 50
 #define ANALYSIS_CALLS_MAX 1024      /* different calls of one endpoint */
 #define ANALYSIS_CALL_SUMS_MAX 65536 /* of all endpoints */
 #define ANALYSIS_EDGES_MAX 4096

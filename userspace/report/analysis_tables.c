@@ -90,6 +90,7 @@ struct analysis_tables *analysis_tables_new(const struct analysis_options *optio
 	map_init(&t->endpoints, sizeof(uint64_t), ANALYSIS_ENDPOINTS_MAX);
 	map_init(&t->queries, sizeof(uint64_t), ANALYSIS_QUERIES_MAX);
 	map_init(&t->edges, sizeof(uint64_t), ANALYSIS_EDGES_MAX);
+	map_init(&t->families, sizeof(uint64_t), ANALYSIS_QUERIES_MAX);
 	request_work_init(&t->work);
 	random_fill(&t->seed, sizeof(t->seed));
 	t->series_left = options->series ? ANALYSIS_SERIES_BYTES : ANALYSIS_LIVE_BYTES;
@@ -236,25 +237,74 @@ static void free_query(struct query *q)
 	memory_free(q);
 }
 
+/* "GET user:alice" -> "GET user:*"; false where the key's last part is a pattern already. */
+static bool family_of(struct bytes text, char room[CALL_TEXT_MAX], struct bytes *out)
+{
+	size_t begin = bytes_find(text, ' ', 0) + 1, end, last;
+
+	if (begin >= text.len || text.len >= CALL_TEXT_MAX)
+		return false;
+	end = last = bytes_find(text, ' ', begin);
+	while (last > begin && !memchr(":/.|", text.data[last - 1], 4))
+		last--;
+	if (last == end || bytes_find(bytes_part(text, last, end - last), '*', 0) < end - last)
+		return false;
+	memcpy(room, text.data, last);
+	room[last] = '*';
+	memcpy(room + last + 1, text.data + end, text.len - end);
+	*out = bytes_of(room, last + 1 + text.len - end);
+	return true;
+}
+
+/* A text that is new: does its family have as many as it may, so that this one is counted under the
+ * family's name? */
+static bool family_full(struct analysis *a, uint64_t key)
+{
+	uintptr_t count = (uintptr_t)map_find(&a->tables->families, &key);
+
+	if (count >= ANALYSIS_KEYS_MAX)
+		return true;
+	/* Without memory every text stays itself. */
+	map_set(&a->tables->families, &key, (void *)(count + 1));
+	return false;
+}
+
+static struct query *add_query(struct analysis *a, const struct service_key *service,
+			       const struct call *c, uint64_t key)
+{
+	struct analysis_tables *t = a->tables;
+	struct query *q = new_query(a, service, c);
+
+	if (!q || keep(&t->queries, key, &a->queries, &a->query_count, &t->query_capacity, q))
+		return q;
+	t->text_left += strlen(q->text);
+	free_query(q);
+	return NULL;
+}
+
 struct query *analysis_query(struct analysis *a, const struct service_key *service,
 			     const struct call *c, uint64_t *key)
 {
-	struct analysis_tables *t = a->tables;
+	uint64_t seed = hash(c->system, service->hash);
+	struct call family = *c;
+	char room[CALL_TEXT_MAX];
 	struct query *q;
 
-	*key = hash(c->text, hash(c->system, service->hash));
-	q = map_find(&t->queries, key);
-	if (!q) {
-		q = new_query(a, service, c);
-		if (!q)
-			return NULL;
-		if (!keep(&t->queries, *key, &a->queries, &a->query_count, &t->query_capacity, q)) {
-			t->text_left += strlen(q->text);
-			free_query(q);
-			return NULL;
+	*key = hash(c->text, seed);
+	q = map_find(&a->tables->queries, key);
+	if (!q && c->dependency == DEPENDENCY_CACHE && family_of(c->text, room, &family.text)) {
+		uint64_t of_family = hash(family.text, seed);
+
+		if (family_full(a, of_family)) {
+			*key = of_family;
+			q = map_find(&a->tables->queries, key);
+		} else {
+			family.text = c->text;
 		}
 	}
-	if (c->served && !q->joined) {
+	if (!q)
+		q = add_query(a, service, &family, *key);
+	if (q && c->served && !q->joined) {
 		q->joined = true;
 		copy_text(q->target, sizeof(q->target), bytes_of_string(service_of(c->served)));
 	}
@@ -366,6 +416,7 @@ void analysis_tables_free(struct analysis *a)
 	map_release(&t->endpoints);
 	map_release(&t->queries);
 	map_release(&t->edges);
+	map_release(&t->families);
 	request_work_release(&t->work);
 	finding_list_free(t->findings);
 	memory_free(t);

@@ -13,6 +13,7 @@
 
 struct analysis_tables {
 	struct map services, endpoints, queries, edges;
+	struct map families; /* of cache keys: how many different ones, as a pointer */
 	struct request_work work;
 	struct finding_list *findings;
 	size_t service_capacity, endpoint_capacity, query_capacity, edge_capacity;
