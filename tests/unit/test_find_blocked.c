@@ -154,6 +154,20 @@ static void test_not_whole(void **state)
 	assert_true(found_none(&f));
 }
 
+/* Nobody knows what most of them did. */
+static void test_mostly_unknown(void **state)
+{
+	(void)state;
+	for (uint64_t r = 0; r < 50; r++) {
+		f.clock_ns = r * 1000000000;
+		found_begin(&f, "GET /checkout", 150000);
+		if (r % 10 < 7)
+			found_time(&f, 1000, 149000);
+		found_end(&f);
+	}
+	assert_true(found_none(&f));
+}
+
 /* A long answer to a slow client: blocked, but only after its first byte. */
 static void test_sending(void **state)
 {
@@ -360,6 +374,7 @@ int main(void)
 		TEST(test_shared),
 		TEST(test_not_whole),
 		TEST(test_sending),
+		TEST(test_mostly_unknown),
 		TEST(test_in_a_call),
 		TEST(test_database),
 		TEST(test_lock),

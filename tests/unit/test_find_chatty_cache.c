@@ -194,6 +194,31 @@ static void test_cheap(void **state)
 	assert_true(found_none(&f)); /* 4.5 % */
 }
 
+/* 2 % of a slow request. */
+static void cheap_in_slow(uint64_t each_us)
+{
+	for (int r = 0; r < 20; r++) {
+		found_begin(&f, "GET /cart", each_us * 10 * 50);
+		for (uint64_t i = 0; i < 11; i++)
+			found_redis(&f, get[0], 100 + i * (each_us + 50), each_us, 0);
+		found_end(&f);
+	}
+}
+
+static void test_cheap_in_slow(void **state)
+{
+	(void)state;
+	cheap_in_slow(490);
+	assert_true(found_none(&f));
+}
+
+static void test_much_in_slow(void **state)
+{
+	(void)state;
+	cheap_in_slow(510);
+	assert_non_null(found_only(&f, "chatty_cache"));
+}
+
 /* One in five requests that use the cache. */
 static void test_rarely(void **state)
 {
@@ -221,6 +246,8 @@ int main(void)
 		TEST(test_waiting),
 		TEST(test_cheap),
 		TEST(test_rarely),
+		TEST(test_cheap_in_slow),
+		TEST(test_much_in_slow),
 	};
 
 	return cmocka_run_group_tests_name("find_chatty_cache", tests, NULL, NULL);

@@ -225,6 +225,45 @@ static void test_few(void **state)
 	assert_non_null(found_only(&f, "duplicate_query"));
 }
 
+/* Expensive, but only in one of ten requests. */
+static void test_rarely(void **state)
+{
+	static const struct step once[] = { { USER, 1, 0 }, { NULL, 0, 0 } };
+	struct step often[12];
+
+	(void)state;
+	for (size_t i = 0; i < 12; i++)
+		often[i] = (struct step){ i < 11 ? USER : NULL, 1, 0 };
+	for (int r = 0; r < 30; r++)
+		requests(1, r % 10 ? once : often);
+	assert_true(found_none(&f));
+}
+
+/* A share of 1 %: 4.9 ms are too little, 5.1 ms are not. */
+static void in_slow(uint64_t call_us)
+{
+	for (uint64_t r = 0; r < 10; r++) {
+		found_begin(&f, "GET /page", call_us * 100);
+		found_sql(&f, USER, 100, call_us, 1 + r);
+		found_sql(&f, USER, 200 + call_us, call_us, 1 + r);
+		found_end(&f);
+	}
+}
+
+static void test_cheap_in_slow(void **state)
+{
+	(void)state;
+	in_slow(4900);
+	assert_true(found_none(&f));
+}
+
+static void test_much_in_slow(void **state)
+{
+	(void)state;
+	in_slow(5100);
+	assert_non_null(found_only(&f, "duplicate_query"));
+}
+
 /* 1 % of its time. */
 static void test_cheap(void **state)
 {
@@ -243,10 +282,11 @@ static void test_cheap(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_duplicate),      TEST(test_sometimes),    TEST(test_written_between),
-		TEST(test_written_before), TEST(test_post_between), TEST(test_other_values),
-		TEST(test_locking),        TEST(test_polling),      TEST(test_retry),
-		TEST(test_parallel),       TEST(test_few),          TEST(test_cheap),
+		TEST(test_duplicate),      TEST(test_sometimes),     TEST(test_written_between),
+		TEST(test_written_before), TEST(test_post_between),  TEST(test_other_values),
+		TEST(test_locking),        TEST(test_polling),       TEST(test_retry),
+		TEST(test_parallel),       TEST(test_few),           TEST(test_cheap),
+		TEST(test_rarely),         TEST(test_cheap_in_slow), TEST(test_much_in_slow),
 	};
 
 	return cmocka_run_group_tests_name("find_duplicate_query", tests, NULL, NULL);

@@ -205,7 +205,7 @@ static void test_rarely(void **state)
 {
 	(void)state;
 	for (int r = 0; r < 100; r++)
-		loop(PRODUCT, 1, r % 10 ? 1 : 20, 250, true);
+		loop(PRODUCT, 1, r % 10 ? 1 : 38, 250, true); /* 7 % of the time */
 	assert_true(found_none(&f));
 	for (int r = 0; r < 60; r++)
 		loop(PRODUCT, 1, 20, 250, true);
@@ -220,6 +220,19 @@ static void test_cheap(void **state)
 		found_begin(&f, "GET /orders/{id}", 10000);
 		for (uint64_t i = 0; i < 5; i++)
 			found_sql(&f, PRODUCT, 100 + i * 60, 50, i + 1);
+		found_end(&f);
+	}
+	assert_true(found_none(&f));
+}
+
+/* 9.8 ms, 2 % of its time. */
+static void test_not_enough_in_slow(void **state)
+{
+	(void)state;
+	for (int r = 0; r < 5; r++) {
+		found_begin(&f, "GET /orders/{id}", 490000);
+		for (uint64_t i = 0; i < 50; i++)
+			found_sql(&f, PRODUCT, 100 + i * 250, 200, i + 1);
 		found_end(&f);
 	}
 	assert_true(found_none(&f));
@@ -340,6 +353,7 @@ int main(void)
 		TEST(test_not_whole),
 		TEST(test_cache),
 		TEST(test_again),
+		TEST(test_not_enough_in_slow),
 		TEST(test_batches),
 		TEST(test_no_batches),
 	};

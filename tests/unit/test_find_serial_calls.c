@@ -129,9 +129,10 @@ static void test_short(void **state)
 {
 	(void)state;
 	for (int r = 0; r < 20; r++) {
-		found_begin(&f, "GET /home", 10000);
+		found_begin(&f, "GET /home", 16000);
 		found_http(&f, "GET", "/weather", 100, 4900, 0);
 		found_http(&f, "GET", "/news", 5100, 4800, 0);
+		found_http(&f, "GET", "/stock", 10100, 4800, 0);
 		found_end(&f);
 	}
 	assert_true(found_none(&f));
@@ -185,7 +186,7 @@ static void test_not_always(void **state)
 {
 	(void)state;
 	for (int r = 0; r < 30; r++) {
-		found_begin(&f, "GET /home", 100000);
+		found_begin(&f, "GET /home", 60000);
 		found_http(&f, "GET", "/weather", 1000, 18000, 0);
 		if (r % 3)
 			found_http(&f, "GET", "/news", 19500, 18000, 0);
@@ -201,6 +202,39 @@ static void test_no_answer(void **state)
 		found_begin(&f, "GET /home", 100000);
 		found_http(&f, "GET", "/weather", 1000, 18000, 0);
 		found_http(&f, "GET", "/news", 19500, 18000, 0)->incomplete = INCOMPLETE_UNANSWERED;
+		found_end(&f);
+	}
+	assert_true(found_none(&f));
+}
+
+/* Nine of them are a loop over something, whatever they are called. */
+static void test_long_chain(void **state)
+{
+	static const char *const routes[] = {
+		"/a", "/b", "/c", "/d", "/e", "/f", "/g", "/h", "/i"
+	};
+
+	(void)state;
+	for (int r = 0; r < 20; r++) {
+		found_begin(&f, "GET /home", 100000);
+		for (uint64_t i = 0; i < 9; i++)
+			found_http(&f, "GET", routes[i], 1000 + i * 9000, 8500, 0);
+		found_end(&f);
+	}
+	assert_true(found_none(&f));
+}
+
+/* Each request makes another pair: no room for so many, and none of them is always made. */
+static void test_many_chains(void **state)
+{
+	(void)state;
+	for (int r = 0; r < 100; r++) {
+		char route[8] = "/a";
+
+		route[1] = (char)('a' + r % 20);
+		found_begin(&f, "GET /home", 50000);
+		found_http(&f, "GET", "/weather", 1000, 18000, 0);
+		found_http(&f, "GET", route, 19500, 18000, 0);
 		found_end(&f);
 	}
 	assert_true(found_none(&f));
@@ -231,6 +265,7 @@ int main(void)
 		TEST(test_statements),   TEST(test_writes),
 		TEST(test_few),          TEST(test_not_always),
 		TEST(test_no_answer),    TEST(test_loop),
+		TEST(test_long_chain),   TEST(test_many_chains),
 	};
 
 	return cmocka_run_group_tests_name("find_serial_calls", tests, NULL, NULL);

@@ -57,7 +57,7 @@ static void test_slow_query(void **state)
 	const struct finding *found;
 
 	(void)state;
-	queries(REPORT, 10, 60000, 59000);
+	queries(REPORT, 10, 60000, 45000);
 	found = found_only(&f, "slow_query");
 	assert_non_null(found);
 	assert_string_equal(found->text, "SELECT sum(cents) FROM sales WHERE day = ?");
@@ -176,6 +176,49 @@ static void test_first_byte_fast(void **state)
 	assert_true(found_none(&f));
 }
 
+static void test_first_byte_few(void **state)
+{
+	(void)state;
+	calls("GET", 4, 60000, 57000);
+	assert_true(found_none(&f));
+	calls("GET", 1, 60000, 57000);
+	assert_non_null(found_only(&f, "slow_first_byte"));
+}
+
+static void test_first_byte_small_share(void **state)
+{
+	(void)state;
+	for (int r = 0; r < 20; r++) {
+		found_begin(&f, "GET /report", 200000);
+		found_http(&f, "GET", "/rates", 1000, 39000, 0);
+		found_end(&f);
+	}
+	assert_true(found_none(&f));
+}
+
+static void test_first_byte_outliers(void **state)
+{
+	(void)state;
+	for (int r = 0; r < 20; r++)
+		calls("GET", 1, r % 5 ? 15000 : 99000, r % 5 ? 15000 : 99000);
+	assert_true(found_none(&f)); /* 32 % of the time, in 4 of 20 */
+}
+
+/* At the same time, so neither a loop nor one that is slow by itself. */
+static void test_many_at_once(void **state)
+{
+	(void)state;
+	for (int r = 0; r < 20; r++) {
+		found_begin(&f, "GET /report", 100000);
+		for (uint64_t i = 0; i < 6; i++) {
+			found_http(&f, "GET", "/rates", 1000 + i, 50000, 0);
+			found_sql(&f, REPORT, 51000 + i, 40000, 0);
+		}
+		found_end(&f);
+	}
+	assert_true(found_none(&f));
+}
+
 /* Its own endpoint says why. */
 static void test_first_byte_traced(void **state)
 {
@@ -200,13 +243,23 @@ static void test_first_byte_traced(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_slow_query),        TEST(test_long_answer),
-		TEST(test_slow_write),        TEST(test_slow_commit),
-		TEST(test_not_slow),          TEST(test_small_share),
-		TEST(test_outliers),          TEST(test_loop),
-		TEST(test_no_answer),         TEST(test_first_byte),
-		TEST(test_first_byte_early),  TEST(test_first_byte_fast),
+		TEST(test_slow_query),
+		TEST(test_long_answer),
+		TEST(test_slow_write),
+		TEST(test_slow_commit),
+		TEST(test_not_slow),
+		TEST(test_small_share),
+		TEST(test_outliers),
+		TEST(test_loop),
+		TEST(test_no_answer),
+		TEST(test_first_byte),
+		TEST(test_first_byte_early),
+		TEST(test_first_byte_fast),
 		TEST(test_first_byte_traced),
+		TEST(test_first_byte_few),
+		TEST(test_first_byte_small_share),
+		TEST(test_first_byte_outliers),
+		TEST(test_many_at_once),
 	};
 
 	return cmocka_run_group_tests_name("find_slow_query", tests, NULL, NULL);

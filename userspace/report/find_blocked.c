@@ -31,7 +31,6 @@
 #define GROUP_MIN 8        /* requests alone, and with others, for a lock */
 #define DEVIATIONS_MIN 3.3 /* of the rank sum: by chance once in 2,000 */
 #define US 1000ull
-#define APART_NS 2000000ull /* between the upper quartile alone and the lower one with others */
 
 struct blocked {
 	uint32_t blocked_us, duration_us;
@@ -266,7 +265,7 @@ static bool tell_lock(const struct conclusion *c, const struct known *k, const s
 	group_of(low, k, 0, few);
 	group_of(high, k, many, UINT32_MAX);
 	if (low->count < GROUP_MIN || high->count < GROUP_MIN ||
-	    quantile(high, 0.25) < quantile(low, 0.75) + APART_NS ||
+	    quantile(high, 0.25) <= quantile(low, 0.75) ||
 	    quantile(high, 0.5) < quantile(low, 0.5) + BLOCKED_MIN_NS || !is_greater(low, high))
 		return false;
 	base_ns = quantile(low, 0.5) * high->count;

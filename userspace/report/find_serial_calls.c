@@ -18,7 +18,6 @@
 #define REQUESTS_MIN 5
 #define REQUESTS_SHARE_MIN 0.8 /* of the requests that make the first call */
 #define SHARE_MIN 0.15         /* of the endpoint's time: to make calls at the same time is work */
-#define SAVING_MIN_NS 5000000ull
 #define TEXT_EACH 160
 
 struct chain {
@@ -170,8 +169,7 @@ static void conclude(void *state, const struct conclusion *c)
 	if (!best)
 		return;
 	draft_init(&d, c, "serial_calls", best->saving_ns);
-	if (d.finding.share < SHARE_MIN || d.finding.cost_ns < SAVING_MIN_NS ||
-	    !chain_text(&d, c, best))
+	if (d.finding.share < SHARE_MIN || !chain_text(&d, c, best))
 		return;
 	d.finding.calls_per_request = best->length;
 	draft_evidence(
