@@ -299,14 +299,18 @@ class Made(Case):
 
     def test_hostile_names(self):
         """Nothing that a terminal obeys, on no paper too wide; JSON is JSON."""
+        made, _ = self.make("made.spantap")
         shop = [syn.Endpoint(name, requests=20, service="we\x1b]0;b\x07", calls=[syn.Call("SELECT \x1b[31m\n1" * 50)])
                 for name in HOSTILE]  # fmt: skip
         path, spans = self.make(shop=shop)
         Truth(spans).check(self, self.json(path))
         for columns in (60, 80, 110, 160):
-            for line in self.run_report(path, COLUMNS=str(columns)).stdout.split("\n"):
-                self.assertLessEqual(len(line), columns)
+            for line in self.lines(path, columns) + self.lines(made, columns):
+                self.assertLessEqual(len(line), columns, line)
                 self.assertTrue(all(c.isprintable() for c in line), repr(line))
+
+    def lines(self, path, columns):
+        return self.run_report(path, COLUMNS=str(columns)).stdout.split(self.directory)[-1].split("\n")
 
     def test_nothing(self):
         path = self.file("empty.spantap")
@@ -366,12 +370,14 @@ class Made(Case):
         with open(self.file("text"), "w", encoding="utf-8") as out:
             out.write("hello")
         bad = [[], [self.file("missing")], [self.file("text")], [self.directory], [path, "--limit", "0"],
-               [path, "--sort", "name"], [path, "--frobnicate"], [path, path], [path, "-o", self.directory]]  # fmt: skip
+               [path, "--sort", "name"], [path, "--frobnicate"], [path, path], [path, "-o", self.directory],
+               [path, "-o", path], [path, "--html", os.path.join(self.directory, ".", "a.spantap")]]  # fmt: skip
         for words in bad:
             done = self.run_report(*words, status=2)
             self.assertEqual(len(done.stderr.splitlines()), 1, (words, done.stderr))
             self.assertEqual(done.stdout, "", words)
         self.assertIn("--html", self.run_report("--help").stdout)
+        self.json(path)  # it is as it was
 
     def test_cannot_write(self):
         path, _ = self.make()

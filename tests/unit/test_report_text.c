@@ -167,7 +167,7 @@ static void test_nothing(void **state)
 	s->resource = resource_hold(web);
 	add();
 	print(NULL);
-	assert_has("\nno requests: only calls were seen");
+	assert_has("\nno requests: only calls,");
 	assert_has("  SELECT ?\n");
 	assert_has("parents: known for 0.0% of 1 calls (none 1)");
 	make_orders();

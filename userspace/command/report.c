@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "userspace/base/log.h"
@@ -102,6 +103,19 @@ static int write_file(const struct report_options *o, struct analysis *a, struct
 	return err;
 }
 
+/* Nobody wants the report in place of what it is about. */
+static bool is_recording(const char *path, const struct option_list *files)
+{
+	struct stat out, in;
+
+	if (!path || stat(path, &out))
+		return false;
+	for (size_t i = 0; i < files->count; i++)
+		if (!stat(files->items[i], &in) && in.st_dev == out.st_dev && in.st_ino == out.st_ino)
+			return true;
+	return false;
+}
+
 static int report(const struct report_options *o, const struct option_list *files, struct error *error)
 {
 	struct analysis_options wanted = { .series = o->html != NULL };
@@ -147,6 +161,12 @@ static int run(int argc, char **argv)
 		err = error_set(&error, -EINVAL, "report what? spantap report FILE... (spantap record -o FILE makes one)");
 	if (!err && !o.limit)
 		err = error_set(&error, -EINVAL, "--limit 0 would show nothing");
+	for (int i = 0; !err && i < 2; i++) {
+		const char *path = i ? o.html : o.output;
+
+		if (is_recording(path, &files))
+			err = error_set(&error, -EINVAL, "%s: is the recording; it is not overwritten", path);
+	}
 	if (!err)
 		err = report(&o, &files, &error);
 	if (err)

@@ -7,6 +7,7 @@
 #include "userspace/report/duration.h"
 #include "userspace/report/report_parts.h"
 #include "userspace/report/tree.h"
+#include "userspace/report/visible.h"
 #include "userspace/store/recording.h"
 
 #define TREE_LINES_MAX 60
@@ -239,25 +240,29 @@ void report_traces(const struct report_text *t, const struct analysis *a, struct
 
 static void print_parents(const struct paper *p, const struct analysis *a)
 {
+	char text[1024], number[32];
 	uint64_t all = 0, known;
 	bool first = true;
-	char number[32];
+	size_t at;
 
 	for (int i = PARENT_NONE; i < PARENT_RULES; i++)
 		all += a->parents[i];
 	if (!all)
 		return;
 	known = all - a->parents[PARENT_NONE];
-	fprintf(p->out, "  parents: known for %.1f%% of %s calls (",
-		100.0 * (double)known / (double)all, paper_number(number, all));
+	at = (size_t)snprintf(text, sizeof(text), "known for %.1f%% of %s calls (",
+			      100.0 * (double)known / (double)all, paper_number(number, all));
 	for (int i = PARENT_NONE; i < PARENT_RULES; i++) {
 		if (!a->parents[i])
 			continue;
-		fprintf(p->out, "%s%s %s", first ? "" : ", ", parent_rule_name((enum parent_rule)i),
-			paper_number(number, a->parents[i]));
+		at += (size_t)snprintf(text + at, sizeof(text) - at, "%s%s %s", first ? "" : ", ",
+				       parent_rule_name((enum parent_rule)i),
+				       paper_number(number, a->parents[i]));
 		first = false;
 	}
-	fputs(")\n", p->out);
+	snprintf(text + at, sizeof(text) - at, ")");
+	fputs("  parents: ", p->out);
+	paper_wrap(p, text, 11, 11);
 }
 
 static void print_own_time(const struct paper *p, const struct analysis *a)
@@ -294,11 +299,27 @@ static void print_lost(const struct paper *p, const struct recordings *r)
 	paper_wrap(p, at ? text : "nothing was lost", 12, 12);
 }
 
+static void print_file(const struct paper *p, const struct recording_info *info)
+{
+	char path[PAPER_TEXT_MAX], text[PAPER_TEXT_MAX];
+
+	if (!info->damage[0] && info->finished)
+		return;
+	fprintf(p->out, "  %s%s%s:\n      ", info->damage[0] ? paper_ink(p, INK_RED) : "",
+		paper_cut(path, bytes_of_string(info->path), p->columns - 3),
+		info->damage[0] ? paper_ink(p, INK_PLAIN) : "");
+	paper_wrap(p,
+		   info->damage[0] ? visible(text, sizeof(text), bytes_of_string(info->damage))
+				   : "not ended in order (still being written, or cut off): what "
+				     "it did not see is not known",
+		   6, 6);
+}
+
 void report_completeness(const struct report_text *t, const struct analysis *a,
 			 const struct recordings *r)
 {
 	const struct paper *p = &t->paper;
-	char text[PAPER_TEXT_MAX], path[PAPER_TEXT_MAX];
+	char number[32];
 
 	paper_heading(p, "how complete this is");
 	if (r)
@@ -306,20 +327,8 @@ void report_completeness(const struct report_text *t, const struct analysis *a,
 	print_parents(p, a);
 	print_own_time(p, a);
 	if (a->dropped)
-		fprintf(p->out, "  not counted: %s (more different names than there is room for)\n",
-			paper_number(text, a->dropped));
-	for (size_t i = 0; r && i < recordings_count(r); i++) {
-		const struct recording_info *info = recordings_info(r, i);
-
-		if (info->damage[0])
-			fprintf(p->out, "  %s%s: %s%s\n", paper_ink(p, INK_RED),
-				paper_cut(path, bytes_of_string(info->path), 60),
-				paper_cut(text, bytes_of_string(info->damage), 240),
-				paper_ink(p, INK_PLAIN));
-		else if (!info->finished)
-			fprintf(p->out,
-				"  %s: not ended in order (still being written, or cut off); "
-				"losses are not known\n",
-				paper_cut(path, bytes_of_string(info->path), 60));
-	}
+		fprintf(p->out, "  not counted: %s (no room for more names)\n",
+			paper_number(number, a->dropped));
+	for (size_t i = 0; r && i < recordings_count(r); i++)
+		print_file(p, recordings_info(r, i));
 }

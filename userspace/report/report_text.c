@@ -117,16 +117,18 @@ static void print_file(const struct paper *p, const struct recording_info *info,
 	char text[PAPER_TEXT_MAX];
 
 	fprintf(p->out, "%s%s%s", paper_ink(p, INK_BOLD),
-		paper_cut(text, bytes_of_string(info->path), p->columns - 30),
+		paper_cut(text, bytes_of_string(info->path),
+			  p->columns - (p->columns > 100 ? 54 : 30)),
 		paper_ink(p, INK_PLAIN));
 	if (info->host[0])
 		fprintf(p->out, "  recorded on %s",
-			paper_cut(text, bytes_of_string(info->host), 40));
+			paper_cut(text, bytes_of_string(info->host), p->columns > 100 ? 40 : 16));
+	fputc('\n', p->out);
 	if (!alone && info->end_ns > info->start_ns) {
 		fputs("  ", p->out);
 		print_time(p, info->start_ns, info->end_ns);
+		fputc('\n', p->out);
 	}
-	fputc('\n', p->out);
 	if (info->description[0])
 		fprintf(p->out, "  %s%s%s\n", paper_ink(p, INK_DIM),
 			paper_cut(text, bytes_of_string(info->description), p->columns - 2),
@@ -148,7 +150,7 @@ static uint64_t requests_of(const struct analysis *a, uint64_t *errors)
 static void print_header(const struct report_text *t, const struct analysis *a,
 			 const struct recordings *r)
 {
-	char requests[32], errors[32], spans[32], traces[32], rate[32];
+	char requests[32], errors[32], spans[32], traces[32], rate[32], text[256];
 	const struct paper *p = &t->paper;
 	uint64_t count, failed;
 
@@ -161,9 +163,11 @@ static void print_header(const struct report_text *t, const struct analysis *a,
 	}
 	count = requests_of(a, &failed);
 	rate_text(rate, sizeof(rate), a, count);
-	fprintf(p->out, "  %s requests (%s), %s errors; %s spans in %s traces\n",
-		paper_number(requests, count), rate, paper_number(errors, failed),
-		paper_number(spans, a->spans), paper_number(traces, a->traces));
+	snprintf(text, sizeof(text), "%s requests (%s), %s errors; %s spans in %s traces",
+		 paper_number(requests, count), rate, paper_number(errors, failed),
+		 paper_number(spans, a->spans), paper_number(traces, a->traces));
+	fputs("  ", p->out);
+	paper_wrap(p, text, 2, 2);
 }
 
 static void print_services(const struct report_text *t, const struct analysis *a)
@@ -236,7 +240,7 @@ int report_text_write(const struct report_text *t, const struct analysis *a, str
 	} else if (!shows_any(t, a) && t->filter.endpoint && a->endpoint_count) {
 		fputs("\nno endpoint has that in its name\n", out);
 	} else if (!a->endpoint_count) {
-		fputs("\nno requests: only calls were seen, none of them below a request\n", out);
+		fputs("\nno requests: only calls, none of them below a request\n", out);
 		report_queries(t, a);
 	} else {
 		print_services(t, a);
