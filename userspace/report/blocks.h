@@ -19,7 +19,7 @@
 #include "userspace/report/series.h"
 #include "userspace/report/statistics.h"
 
-#define BLOCKS_MAX 20
+#define BLOCKS_MAX 30
 #define BLOCKS_MIN 10
 #define BLOCKS_VALUES_MIN 30    /* below that nothing is said; compare.h has it too */
 #define BLOCKS_VALUES_MAX 16384 /* evenly thinned above: the error is below 1 % of a deviation */
@@ -55,6 +55,7 @@ struct estimate {
 	double widening; /* error, in terms of what it would be if blocks did not resemble their
 			    neighbours */
 	double p_value;  /* that there is none */
+	bool plain;      /* blocks vary no more than independent values would */
 };
 
 /* `plain`: the variance of the difference if all values were independent; 0: not known. */

@@ -2,11 +2,11 @@
 /*
  * See compare_verdict.h. How a verdict comes about:
  *
- * Holm's correction is over all tests of all endpoints together at half of LEVEL, and over those of
- * all queries at the other half, so that many queries do not hide an endpoint: the chance that a
- * diff of two identical workloads has any verdict is below LEVEL. A test that no data could have
- * made significant (no error on either side, the same number of calls in every request) is not
- * counted.
+ * Holm's correction is over all tests of a family together: the latencies of all endpoints, the
+ * other numbers of all endpoints, all numbers of all queries. Their levels add up to 0.01, so the
+ * chance that a diff of two identical workloads has any verdict is below 1 %, and many queries do
+ * not hide an endpoint. A test that no data could have made significant (no error on either side,
+ * the same number of calls in every request) is not counted.
  *
  * A number is faster or slower when its test says so after correction and the change matters
  * (RELEVANT). The p95 of 1,000 requests alone shows changes from about 15 % on; their ranks show
@@ -26,9 +26,11 @@
 #include "userspace/report/compare_numbers.h"
 #include "userspace/report/statistics.h"
 
-#define LEVEL 0.01
-#define FAMILIES 2 /* endpoints, queries */
-#define TESTS 5    /* of one endpoint; a query has one less */
+/* Endpoints' latencies are what a diff is made for: they get most. */
+#define LEVEL_LATENCY 0.006
+#define LEVEL_OTHER 0.002
+#define LEVEL_QUERIES 0.002
+#define LEVEL_TIME 0.01 /* a part of the time of an endpoint that has changed */
 
 /*
  * What two runs of one program differ by for reasons that are not in it (where its memory lies,
@@ -62,8 +64,14 @@ static void add_test(struct tests *t, struct change *c)
 		t->changes[t->count++] = c;
 }
 
-/* What stays below the level after correction keeps its verdict's direction; see `decide`. */
-static bool correct(struct tests *t)
+static void tests_release(struct tests *t)
+{
+	memory_free(t->changes);
+	memory_free(t->adjusted);
+}
+
+/* What stays below the level after correction gets a verdict; whether it matters comes later. */
+static bool correct(struct tests *t, double level)
 {
 	t->adjusted = memory_array(t->count + 1, sizeof(*t->adjusted));
 	if (!t->adjusted)
@@ -73,7 +81,7 @@ static bool correct(struct tests *t)
 	if (!holm_adjust(t->adjusted, t->count))
 		return false;
 	for (size_t i = 0; i < t->count; i++)
-		if (t->adjusted[i] <= LEVEL / FAMILIES)
+		if (t->adjusted[i] <= level)
 			t->changes[i]->verdict =
 				t->changes[i]->difference > 0 ? VERDICT_SLOWER : VERDICT_FASTER;
 	return true;
@@ -81,32 +89,34 @@ static bool correct(struct tests *t)
 
 static bool correct_endpoints(struct comparison *c)
 {
-	struct tests t = { memory_array(c->endpoint_count * TESTS + 1, sizeof(*t.changes)), NULL,
-			   0 };
-	bool ok;
+	struct tests latency = { memory_array(c->endpoint_count + 1, sizeof(struct change *)), NULL,
+				 0 };
+	struct tests other = { memory_array(c->endpoint_count * 4 + 1, sizeof(struct change *)),
+			       NULL, 0 };
+	bool ok = latency.changes && other.changes;
 
-	for (size_t i = 0; t.changes && i < c->endpoint_count; i++) {
+	for (size_t i = 0; ok && i < c->endpoint_count; i++) {
 		struct endpoint_change *e = &c->endpoints[i];
 
-		add_test(&t, &e->shift);
-		add_test(&t, &e->p95);
-		add_test(&t, &e->p99);
-		add_test(&t, &e->errors);
-		add_test(&t, &e->calls);
+		add_test(&latency, &e->shift);
+		add_test(&other, &e->p95);
+		add_test(&other, &e->p99);
+		add_test(&other, &e->errors);
+		add_test(&other, &e->calls);
 	}
-	ok = t.changes && correct(&t);
-	c->tests += t.count;
-	memory_free(t.changes);
-	memory_free(t.adjusted);
+	ok = ok && correct(&latency, LEVEL_LATENCY) && correct(&other, LEVEL_OTHER);
+	c->tests += latency.count + other.count;
+	tests_release(&latency);
+	tests_release(&other);
 	return ok;
 }
 
 static bool correct_queries(struct comparison *c)
 {
-	struct tests t = { memory_array(c->query_count * TESTS + 1, sizeof(*t.changes)), NULL, 0 };
-	bool ok;
+	struct tests t = { memory_array(c->query_count * 4 + 1, sizeof(struct change *)), NULL, 0 };
+	bool ok = t.changes;
 
-	for (size_t i = 0; t.changes && i < c->query_count; i++) {
+	for (size_t i = 0; ok && i < c->query_count; i++) {
 		struct query_change *q = &c->queries[i];
 
 		add_test(&t, &q->shift);
@@ -114,10 +124,9 @@ static bool correct_queries(struct comparison *c)
 		add_test(&t, &q->p99);
 		add_test(&t, &q->errors);
 	}
-	ok = t.changes && correct(&t);
+	ok = ok && correct(&t, LEVEL_QUERIES);
 	c->tests += t.count;
-	memory_free(t.changes);
-	memory_free(t.adjusted);
+	tests_release(&t);
 	return ok;
 }
 
@@ -219,7 +228,7 @@ static bool decide_time(struct endpoint_change *e)
 		struct change *c = &e->time[part];
 		bool matters = fabs(c->difference) >= RELEVANT_TIME * e->mean.before;
 
-		if (c->interval && matters && c->p_value <= LEVEL / TIME_PARTS)
+		if (c->interval && matters && c->p_value <= LEVEL_TIME / TIME_PARTS)
 			c->verdict = c->difference > 0 ? VERDICT_SLOWER : VERDICT_FASTER;
 		else
 			c->verdict = without_verdict(c);

@@ -33,7 +33,7 @@ static void put(FILE *out, const char *text)
 			fputs("&amp;", out);
 		else if (*c == '@' || *c == '#')
 			fprintf(out, "%c\xe2\x80\x8b", *c);
-		else if (strchr("\\`*_{}[]()|~!", *c))
+		else if (strchr("\\`*_[]|~", *c))
 			fprintf(out, "\\%c", *c);
 		else
 			fputc(*c, out);

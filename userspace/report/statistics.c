@@ -128,22 +128,6 @@ double fisher_p_value(uint64_t x, uint64_t n, uint64_t y, uint64_t m)
 				 hypergeometric_tail((double)y, (double)m, marked, (double)n));
 }
 
-/* P(X >= x) of the binomial distribution. */
-static double binomial_tail(double x, double n, double share)
-{
-	return x <= 0 ? 1 : beta_share(x, n - x + 1, share, 1 - share);
-}
-
-double poisson_p_value(uint64_t x, uint64_t y, double share)
-{
-	double n = (double)x + (double)y;
-
-	if (!(share > 0 && share < 1) || n == 0)
-		return 1;
-	return twice_the_smaller(binomial_tail((double)x, n, share),
-				 binomial_tail((double)y, n, 1 - share));
-}
-
 /* ---- many comparisons ----------------------------------------------------------------------- */
 
 struct ordered {

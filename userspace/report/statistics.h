@@ -27,12 +27,6 @@ double student_critical(double p, double degrees);
 double fisher_p_value(uint64_t x, uint64_t n, uint64_t y, uint64_t m);
 
 /*
- * Exact test that x of x + y events fall on the first side, whose share of the exposure is
- * `share`; two-sided as above. Events: independent, rates constant.
- */
-double poisson_p_value(uint64_t x, uint64_t y, double share);
-
-/*
  * Holm's step-down correction in place: what comes out, compared with a level, keeps the chance of
  * any false rejection among all of them below it. False: no memory, and all are 1.
  */
