@@ -106,8 +106,6 @@ static void update_status(struct top *t, uint64_t now_ns)
 		t->status.processes = session_targets(t->session);
 		t->status.mode = session_mode(t->session);
 	}
-	t->status.target = t->target;
-	t->status.lost = t->lost;
 	if (!t->status.ended)
 		t->status.elapsed_ns = now_ns - t->started_ns;
 }
@@ -329,7 +327,12 @@ static int top_new(struct top *t, const struct top_options *o, struct error *err
 	t->started_ns = clock_now_ns();
 	t->due_ns = t->started_ns + o->interval_ns;
 	t->status = (struct top_status){
-		.mode = "file", .message = "", .parents_known = -1, .window_ns = o->window_ns
+		.target = t->target,
+		.mode = "file",
+		.lost = t->lost,
+		.message = "",
+		.parents_known = -1,
+		.window_ns = o->window_ns,
 	};
 	name_target(t);
 	top_view_init(&t->view);
@@ -426,6 +429,8 @@ static int watch(struct top *t, struct error *error)
 	t->session = NULL;
 	if (stay && o->pcap && t->model->spans.count)
 		open_screen(t);
+	if (!t->model->requests.count) /* a file of calls: their table */
+		t->view.table = TOP_QUERIES;
 	if (stay && t->screen)
 		look(t);
 	else if (!t->screen && t->dirty && !t->quit)

@@ -48,7 +48,8 @@ static uint8_t line_kind(const struct span *s)
 
 static void fill(struct top_line *line, const struct span *s, uint64_t from, size_t depth)
 {
-	struct bytes text = attributes_get(&s->attributes, "db.query.text");
+	char room[CALL_TEXT_MAX];
+	struct bytes text = is_call(s) ? call_text(s, room) : (struct bytes){ 0 };
 
 	line->start_ns = s->start_ns > from ? s->start_ns - from : 0;
 	line->total_ns = s->end_ns > s->start_ns ? s->end_ns - s->start_ns : 0;

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "userspace/base/log.h"
 #include "userspace/report/visible.h"
 
 #define KEPT_BYTES (64 * 1024)
@@ -79,6 +80,9 @@ void top_messages_end(struct top_messages *m)
 	close(m->saved);
 	close(m->end);
 	m->saved = m->end = -1;
+	if (m->cut)
+		log_warn("%llu bytes of messages before these are lost",
+			 (unsigned long long)m->cut);
 	for (size_t at = 0; at < m->all.len;) {
 		ssize_t len = write(STDERR_FILENO, m->all.data + at, m->all.len - at);
 
