@@ -285,6 +285,12 @@ class Made(Case):
         report = self.json(a, b)
         Truth(first + second).check(self, report)
         self.assertEqual([f["path"] for f in report["recording"]["files"]], [a, b])
+        alone = self.json(a)["recording"]["recorded_ns"]
+        self.assertAlmostEqual(report["recording"]["recorded_ns"] / alone, 1, delta=0.1)  # at the same time
+        c, third = self.make("c.spantap", seed=3, start_ns=syn.START_NS + 3600 * 10**9)
+        report = self.json(c, a, b)
+        Truth(first + second + third).check(self, report)
+        self.assertAlmostEqual(report["recording"]["recorded_ns"] / alone, 2, delta=0.1)  # an hour later
 
     def test_order_and_filter(self):
         path, _ = self.make()

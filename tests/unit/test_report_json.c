@@ -62,15 +62,17 @@ static const char *written(const char *endpoint)
 static void test_empty(void **state)
 {
 	(void)state;
-	assert_string_equal(written(NULL), "{\"recording\":{\"start_ns\":0,\"end_ns\":0,\"spans\":"
-					   "0,\"traces\":0,\"requests\":0,\"unanswered\":0,"
-					   "\"not_counted\":0,\"lost\":{},\"parents\":{\"none\":0,"
-					   "\"exact-id\":0,\"unit\":0,\"lineage\":0,"
-					   "\"responder\":0,\"completion\":0,\"exclusive\":0,"
-					   "\"segment\":0,\"header\":0,\"connection\":0},"
-					   "\"files\":[],\"damage\":\"\"},\"services\":[],"
-					   "\"endpoints\":[],\"queries\":[],\"edges\":[],"
-					   "\"findings\":[]}\n");
+	assert_string_equal(
+		written(NULL),
+		"{\"recording\":{\"start_ns\":0,\"end_ns\":0,\"recorded_ns\":0,\"spans\":"
+		"0,\"traces\":0,\"requests\":0,\"unanswered\":0,"
+		"\"not_counted\":0,\"lost\":{},\"parents\":{\"none\":0,"
+		"\"exact-id\":0,\"unit\":0,\"lineage\":0,"
+		"\"responder\":0,\"completion\":0,\"exclusive\":0,"
+		"\"segment\":0,\"header\":0,\"connection\":0},"
+		"\"files\":[],\"damage\":\"\"},\"services\":[],"
+		"\"endpoints\":[],\"queries\":[],\"edges\":[],"
+		"\"findings\":[]}\n");
 }
 
 static void add_pair(uint64_t end)

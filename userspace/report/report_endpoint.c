@@ -136,7 +136,7 @@ static void print_endpoint(const struct report_text *t, const struct analysis *a
 		snprintf(name, sizeof(name), "%s", e->name);
 	row.share = all_ns ? (double)e->latency.total / (double)all_ns : 0;
 	row.name = paper_cut(cut, bytes_of_string(name), report_name_columns(t) - 1);
-	report_table_row(t, a, &row);
+	report_table_row(t, &row);
 	if (e->latency.count) {
 		print_time(t, e);
 		for (size_t i = 0; i < e->call_count && i < calls; i++)

@@ -6,7 +6,9 @@
 #include "userspace/report/report_json.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
+#include "userspace/base/memory.h"
 #include "userspace/store/recording.h"
 
 #define FLUSH_AT (256u << 10)
@@ -109,6 +111,36 @@ static void add_files(struct json *j, const struct recordings *r)
 	add_text(j, "damage", damage);
 }
 
+static int by_start(const void *a, const void *b)
+{
+	const struct recording_info *x = *(const struct recording_info *const *)a;
+	const struct recording_info *y = *(const struct recording_info *const *)b;
+
+	return x->start_ns < y->start_ns ? -1 : x->start_ns > y->start_ns;
+}
+
+uint64_t report_recorded_ns(const struct analysis *a, const struct recordings *r)
+{
+	size_t count = r ? recordings_count(r) : 0;
+	const struct recording_info **files = memory_array(count + 1, sizeof(*files));
+	uint64_t sum = 0, until = 0;
+
+	for (size_t i = 0; files && i < count; i++)
+		files[i] = recordings_info(r, i);
+	if (files && count)
+		qsort(files, count, sizeof(*files), by_start);
+	for (size_t i = 0; files && i < count; i++) {
+		uint64_t from = files[i]->start_ns > until ? files[i]->start_ns : until;
+
+		if (files[i]->end_ns <= from)
+			continue;
+		sum += files[i]->end_ns - from;
+		until = files[i]->end_ns;
+	}
+	memory_free(files);
+	return sum ? sum : a->end_ns - a->start_ns;
+}
+
 static void add_recording(struct json *j, const struct analysis *a, const struct recordings *r)
 {
 	struct summary summary = { 0 };
@@ -123,6 +155,7 @@ static void add_recording(struct json *j, const struct analysis *a, const struct
 	json_object(j);
 	add_uint(j, "start_ns", a->start_ns);
 	add_uint(j, "end_ns", a->end_ns);
+	add_uint(j, "recorded_ns", report_recorded_ns(a, r));
 	add_uint(j, "spans", a->spans);
 	add_uint(j, "traces", a->traces);
 	add_uint(j, "requests", requests);

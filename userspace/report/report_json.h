@@ -21,6 +21,10 @@ struct report_filter {
 /* Does the filter let e through? Upper and lower case are the same. */
 bool report_shows(const struct report_filter *filter, const struct endpoint *e);
 
+/* How long was recorded: of several files the time that any of them covers. For rates. r: NULL is
+ * fine. */
+uint64_t report_recorded_ns(const struct analysis *a, const struct recordings *r);
+
 /* `a` finished, sorted as wanted. Negative errno with *error when out takes no more. */
 int report_json_write(FILE *out, const struct analysis *a, const struct recordings *r,
 		      const struct report_filter *filter, struct error *error);

@@ -35,8 +35,7 @@ static uint64_t key_of(const struct query *q, enum endpoint_order order)
 	return order == ORDER_LATENCY ? series_percentile(&q->latency, 0.95) : q->latency.total;
 }
 
-static void print_query(const struct report_text *t, const struct analysis *a,
-			const struct query *q)
+static void print_query(const struct report_text *t, const struct query *q)
 {
 	struct report_row row = { .latency = &q->latency, .errors = q->errors, .share = -1 };
 	char text[PAPER_TEXT_MAX], name[PAPER_TEXT_MAX], both[400];
@@ -47,7 +46,7 @@ static void print_query(const struct report_text *t, const struct analysis *a,
 	row.ink = INK_DIM;
 	row.name = paper_cut(name, bytes_of_string(both), report_name_columns(t) - 1);
 	fprintf(p->out, "  %s\n", paper_cut_query(text, bytes_of_string(q->text), p->columns - 2));
-	report_table_row(t, a, &row);
+	report_table_row(t, &row);
 }
 
 void report_queries(const struct report_text *t, const struct analysis *a)
@@ -71,7 +70,7 @@ void report_queries(const struct report_text *t, const struct analysis *a)
 	qsort(list, a->query_count, sizeof(*list), by_key);
 	report_table_head(t, titles[t->order], "calls", false);
 	for (size_t i = 0; i < a->query_count && i < t->limit; i++)
-		print_query(t, a, list[i].item);
+		print_query(t, list[i].item);
 	report_more(t, a->query_count > t->limit ? a->query_count - t->limit : 0, "queries");
 	memory_free(list);
 }

@@ -21,8 +21,7 @@ struct report_row {
 int report_name_columns(const struct report_text *t);
 void report_table_head(const struct report_text *t, const char *title, const char *count,
 		       bool share);
-void report_table_row(const struct report_text *t, const struct analysis *a,
-		      const struct report_row *row);
+void report_table_row(const struct report_text *t, const struct report_row *row);
 
 /* "... and 12 more (--limit 22 shows them)" */
 void report_more(const struct report_text *t, uint64_t more, const char *what);

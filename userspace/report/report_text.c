@@ -43,9 +43,9 @@ void report_table_head(const struct report_text *t, const char *title, const cha
 	fprintf(p->out, "%s\n", paper_ink(p, INK_PLAIN));
 }
 
-static void rate_text(char *out, size_t size, const struct analysis *a, uint64_t count)
+static void rate_text(char *out, size_t size, const struct report_text *t, uint64_t count)
 {
-	double seconds = (double)(a->end_ns - a->start_ns) / (double)NS_PER_SECOND;
+	double seconds = (double)t->recorded_ns / (double)NS_PER_SECOND;
 	double rate = seconds > 0 ? (double)count / seconds : 0;
 
 	if (seconds <= 0)
@@ -54,8 +54,7 @@ static void rate_text(char *out, size_t size, const struct analysis *a, uint64_t
 		snprintf(out, size, rate < 100 ? "%.1f/s" : "%.0f/s", rate);
 }
 
-void report_table_row(const struct report_text *t, const struct analysis *a,
-		      const struct report_row *row)
+void report_table_row(const struct report_text *t, const struct report_row *row)
 {
 	static const double ranks[] = { 0.5, 0.95, 0.99 };
 	const struct paper *p = &t->paper;
@@ -69,7 +68,7 @@ void report_table_row(const struct report_text *t, const struct analysis *a,
 		duration_text(last, sizeof(last), row->latency->total);
 	else
 		snprintf(last, sizeof(last), "%.1f%%", 100 * row->share);
-	rate_text(rate, sizeof(rate), a, row->latency->count);
+	rate_text(rate, sizeof(rate), t, row->latency->count);
 	fprintf(p->out, "  %s%s%s%*s%9s", row->ink ? paper_ink(p, row->ink) : "", row->name,
 		row->ink ? paper_ink(p, INK_PLAIN) : "",
 		report_name_columns(t) - paper_width(row->name), "",
@@ -97,7 +96,8 @@ void report_more(const struct report_text *t, uint64_t more, const char *what)
 
 /* ---- what was recorded ---------------------------------------------------------------------- */
 
-static void print_time(const struct paper *p, uint64_t start_ns, uint64_t end_ns)
+static void print_time(const struct paper *p, uint64_t start_ns, uint64_t end_ns,
+		       uint64_t recorded_ns)
 {
 	time_t first = (time_t)(start_ns / NS_PER_SECOND), last = (time_t)(end_ns / NS_PER_SECOND);
 	char from[64] = "?", to[64] = "?", length[32];
@@ -108,7 +108,7 @@ static void print_time(const struct paper *p, uint64_t start_ns, uint64_t end_ns
 	if (localtime_r(&last, &b))
 		strftime(to, sizeof(to), a.tm_yday == b.tm_yday ? "%H:%M:%S" : "%Y-%m-%d %H:%M:%S",
 			 &b);
-	duration_text(length, sizeof(length), end_ns - start_ns);
+	duration_text(length, sizeof(length), recorded_ns);
 	fprintf(p->out, "%s to %s (%s)", from, to, length);
 }
 
@@ -126,7 +126,7 @@ static void print_file(const struct paper *p, const struct recording_info *info,
 	fputc('\n', p->out);
 	if (!alone && info->end_ns > info->start_ns) {
 		fputs("  ", p->out);
-		print_time(p, info->start_ns, info->end_ns);
+		print_time(p, info->start_ns, info->end_ns, info->end_ns - info->start_ns);
 		fputc('\n', p->out);
 	}
 	if (info->description[0])
@@ -158,11 +158,11 @@ static void print_header(const struct report_text *t, const struct analysis *a,
 		print_file(p, recordings_info(r, i), recordings_count(r) == 1);
 	if (a->end_ns > a->start_ns) {
 		fputs("  ", p->out);
-		print_time(p, a->start_ns, a->end_ns);
+		print_time(p, a->start_ns, a->end_ns, t->recorded_ns);
 		fputc('\n', p->out);
 	}
 	count = requests_of(a, &failed);
-	rate_text(rate, sizeof(rate), a, count);
+	rate_text(rate, sizeof(rate), t, count);
 	snprintf(text, sizeof(text), "%s requests (%s), %s errors; %s spans in %s traces",
 		 paper_number(requests, count), rate, paper_number(errors, failed),
 		 paper_number(spans, a->spans), paper_number(traces, a->traces));
@@ -188,7 +188,7 @@ static void print_services(const struct report_text *t, const struct analysis *a
 			continue;
 		row.name = paper_cut(name, bytes_of_string(s->name[0] ? s->name : "(no name)"),
 				     report_name_columns(t) - 1);
-		report_table_row(t, a, &row);
+		report_table_row(t, &row);
 	}
 	report_more(t, shown > t->limit ? shown - t->limit : 0, "services");
 }
@@ -229,11 +229,13 @@ static bool shows_any(const struct report_text *t, const struct analysis *a)
 	return false;
 }
 
-int report_text_write(const struct report_text *t, const struct analysis *a, struct recordings *r,
-		      struct error *error)
+int report_text_write(const struct report_text *options, const struct analysis *a,
+		      struct recordings *r, struct error *error)
 {
+	struct report_text own = *options, *t = &own;
 	FILE *out = t->paper.out;
 
+	own.recorded_ns = report_recorded_ns(a, r);
 	print_header(t, a, r);
 	if (!a->spans) {
 		fputs("\nnothing was recorded\n", out);

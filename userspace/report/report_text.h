@@ -14,11 +14,12 @@ struct report_text {
 	uint64_t limit;  /* endpoints, queries, findings, lines of the map: this many of each */
 	uint64_t traces; /* slowest traces shown as trees */
 	struct report_filter filter;
+	uint64_t recorded_ns; /* for rates; set by report_text_write */
 };
 
-/* `a` finished and sorted by t->order; its kept traces are read from r (NULL: none are shown).
- * Negative errno with *error. */
-int report_text_write(const struct report_text *t, const struct analysis *a, struct recordings *r,
-		      struct error *error);
+/* `a` finished and sorted by options->order; its kept traces are read from r (NULL: none are
+ * shown). Negative errno with *error. */
+int report_text_write(const struct report_text *options, const struct analysis *a,
+		      struct recordings *r, struct error *error);
 
 #endif
