@@ -378,10 +378,39 @@ class Report(Page):
         self.driver.get(address)
         self.assertEqual(self.find(".side h2").text, "POST")
 
+    def press(self, text):
+        next(button for button in self.all(".trace button") if button.text == text).click()
+
+    def test_alike(self):
+        """An N+1 is one row until it is opened; what is searched for in it is found."""
+        self.open("shop.html", self.trace_of("GET /orders/{id}"))
+        rows = [row.text for row in self.all(".row")]
+        self.assertEqual(len(rows), 3)
+        self.assertIn("\u00d720", rows[2])
+        self.all(".row")[2].click()
+        self.assertIn("Median", self.find(".side").text)
+        self.keys(Keys.ENTER)
+        self.assertEqual(len(self.all(".row")), 23)
+        self.keys(Keys.ARROW_DOWN)
+        self.assertEqual(self.find(".row[aria-selected=true]").get_attribute("aria-level"), "3")
+        self.until("address of the span", lambda: "span=" in self.driver.current_url)
+        address = self.driver.current_url
+        self.keys(Keys.ARROW_LEFT, Keys.ARROW_LEFT)
+        self.assertEqual(len(self.all(".row")), 3)
+        self.find("#search").send_keys("from products")
+        self.assertEqual(self.find(".found").text, "20 matches")
+        self.assertEqual(len(self.all(".row.missed")), 2)
+        self.keys(Keys.ENTER)
+        self.assertEqual(len(self.all(".row")), 23)
+        self.open("none.html")
+        self.driver.get(address)
+        self.assertEqual(self.find(".row[aria-selected=true]").get_attribute("aria-level"), "3")
+
     def test_big_trace(self):
         self.open("shop.html", self.trace_of("GET /huge"))
         box = self.find(".rows")
-        self.assertEqual(int(box.get_attribute("aria-rowcount")), BIG + 1)
+        self.press("Expand all")
+        self.assertEqual(int(box.get_attribute("aria-rowcount")), BIG + 2)  # the call, and the row that holds them all
         most = self.driver.execute_async_script(
             """
             const [box, done] = [document.querySelector(".rows"), arguments[0]]; window.longest = 0;
@@ -398,10 +427,10 @@ class Report(Page):
         self.assertLess(max(most[1:]), FRAME_MS)
         self.find(".row").click()
         self.keys(Keys.END)
-        self.assertEqual(self.js("return document.activeElement.getAttribute('aria-rowindex')"), str(BIG + 1))
+        self.assertEqual(self.js("return document.activeElement.getAttribute('aria-rowindex')"), str(BIG + 2))
         self.js("document.querySelector('.rows').scrollTop = 0")
         self.until("scrolled", lambda: self.js("return document.querySelector('.row[aria-rowindex=\"1\"]') !== null"))
-        self.assertEqual(self.js("return document.activeElement.getAttribute('aria-rowindex')"), str(BIG + 1), "the focus got lost")
+        self.assertEqual(self.js("return document.activeElement.getAttribute('aria-rowindex')"), str(BIG + 2), "the focus got lost")
         self.keys(Keys.HOME, Keys.ARROW_LEFT)
         self.assertEqual(len(self.all(".row")), 1)
         self.assertIn(f"+{BIG:,}", self.find(".row").text)
@@ -417,15 +446,14 @@ class Report(Page):
 
     def test_search(self):
         self.open("shop.html", self.trace_of("GET /checkout"))
-        buttons = {b.text: b for b in self.all(".trace button")}
-        buttons["Collapse all"].click()
+        self.press("Collapse all")
         self.assertEqual(len(self.all(".row")), 1)
         self.find("#search").send_keys("quotes:")  # only in an attribute
         self.assertEqual(self.find(".found").text, "1 match")
         self.keys(Keys.ENTER)
         self.assertIn("INCRBY", self.find(".row[aria-selected=true]").text)
         self.assertIn("INCRBY", self.find(".side h2").text)
-        buttons["Expand all"].click()
+        self.press("Expand all")
         self.assertTrue(self.all(".row.missed"))
 
     def test_map(self):

@@ -25,7 +25,22 @@ function ownTimeBlock(span) {
 		own > 0 && [stack(parts), partsTable(parts, 1, "Own time by part")], note && el("p", {class: "sub"}, note));
 }
 
+// Calls that look alike, as one.
+function groupDetails(trace, group) {
+	const took = group.children.map((s) => s.took).sort((a, b) => a - b);
+	const text = attributePairs(trace, group).find(([key]) => key === "db.query.text");
+	return [
+		el("h2", {}, traced(group.name, 2000), ` \u00d7${count(took.length)}`),
+		el("p", {class: "sub"}, "Calls that look alike, one after the other. Open the row to see each."),
+		text && traced(text[1], 1000, "code"),
+		facts([["Together", `${duration(group.sum)} (${percent(group.sum / trace.end)} of the trace)`], ["From", `${duration(group.start)} into the trace`], ["Until", duration(group.start + group.took)],
+			["Fastest", duration(took[0])], ["Median", duration(took[Math.floor((took.length - 1) / 2)])], ["Slowest", duration(took[took.length - 1])], ["Service", traced(group.service, 200)]], "Facts"),
+	].filter(Boolean);
+}
+
 function spanDetails(trace, span) {
+	if (span.group)
+		return groupDetails(trace, span);
 	const marks = INCOMPLETE.filter(([bit]) => span.incomplete & bit);
 	const pairs = attributePairs(trace, span);
 	return [

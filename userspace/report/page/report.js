@@ -65,10 +65,24 @@ function serviceTable() {
 	});
 }
 
+// The busiest two over time; errors are those of their endpoints.
+function serviceTimes() {
+	const errors = (s) => DATA.endpoints.filter((e) => e.service === s.name && e.timeline)
+		.reduce((total, e) => total.map((n, i) => n + e.timeline.errors[i]), s.timeline.errors);
+	const shown = DATA.services.filter((s) => s.timeline && s.count > 1).slice(0, 2);
+	return shown.length && DATA.bucket_count ? el("div", {class: "pair more"}, shown.map((s) => el("div", {}, el("h3", {}, traced(s.name, 60), " over time"),
+		timeline({...s.timeline, errors: errors(s)}, `${clip(plain(s.name), 60)}: latency, requests and errors over time`)))) : null;
+}
+
 function place(f) {
 	if (!f.file)
 		return null;
 	return traced(`${f.file}${f.line ? `:${f.line}` : ""}${f.function ? ` ${f.function}` : ""}`, 300, "code");
+}
+
+function traceOf(e) {
+	const kept = e && (e.slowest || []).find((t) => t.block >= 0);
+	return kept && el("p", {}, el("a", {href: traceLink(kept)}, `Its slowest request, ${duration(kept.duration)}`));
 }
 
 function findingItem(f, own) {
@@ -76,7 +90,7 @@ function findingItem(f, own) {
 	const title = own || !e ? KINDS[f.kind] || f.kind.replaceAll("_", " ") : [el("a", {href: endpointLink(e)}, traced(e.name, 120)), el("span", {class: "soft"}, traced(e.service, 80))];
 	return el("li", {class: "finding"}, el("h3", {}, own ? null : el("span", {class: "tag"}, KINDS[f.kind] || f.kind.replaceAll("_", " ")), title),
 		el("div", {class: "body"}, f.evidence && el("p", {}, traced(f.evidence, 1100)), f.text && !f.evidence.includes(f.text) && traced(f.text, 1100, "code"), place(f),
-			f.advice && el("p", {class: "advice"}, traced(f.advice, 1100))),
+			f.advice && el("p", {class: "advice"}, traced(f.advice, 1100)), !own && traceOf(e)),
 		el("div", {class: "cost"}, f.cost > 0 && [el("b", {}, duration(f.cost)), el("span", {class: "soft"}, ` per request, ${percent(f.share)}`)]));
 }
 
@@ -150,13 +164,20 @@ function overview() {
 		]),
 		card("What to change first", findingList(DATA.findings.slice(0, 3)), DATA.findings.length > 3 && el("p", {class: "more"}, el("a", {href: "#findings"}, `All ${count(DATA.findings.length)} findings`))),
 		card("Endpoints", worst && el("p", {class: "sub"}, "By total time: what a change there can win. Open one to see where its time went."), endpointTable()),
-		card("Services", serviceTable()), recordingsCard(), completeness(),
+		card("Services", serviceTable(), serviceTimes()), recordingsCard(), completeness(),
 	]};
 }
 
 function findingsView() {
 	return {title: "Findings", nodes: [head("Findings", "what to change, and what that would win",
 		el("p", {class: "sub"}, "Greatest cost over all requests first. Each says what was seen; spantap says nothing where it is not sure.")), card("By cost", findingList(DATA.findings))]};
+}
+
+// The endpoints that make a call, those that spend most time in it first.
+function callersOf(index) {
+	const list = DATA.endpoints.flatMap((e) => (e.calls || []).filter((c) => c.query === index).map((c) => [c.total, e])).sort((a, b) => b[0] - a[0]);
+	const shown = list.slice(0, 3).map(([, e]) => el("small", {}, el("a", {href: endpointLink(e)}, traced(e.name, 60))));
+	return [shown, list.length > shown.length && el("small", {}, `and ${count(list.length - shown.length)} more`)];
 }
 
 const queryCell = (q) => [traced(q.text, 400, "code", "query"), el("small", {}, SYSTEMS[q.system] || traced(q.system, 40), " ", traced(q.target, 100))];
@@ -168,7 +189,7 @@ function queriesView() {
 		filter: (q) => `${q.text} ${q.system} ${q.target} ${q.service}`, flag: {text: "only with errors", keep: (q) => q.errors > 0},
 		columns: [
 			{title: "Query or call", wide: true, value: (q) => q.text, cell: queryCell},
-			{title: "Called by", value: (q) => q.service, cell: (q) => traced(q.service, 60)},
+			{title: "Called by", value: (q) => q.service, cell: (q) => [traced(q.service, 60), callersOf(DATA.queries.indexOf(q))]},
 			{title: "Calls", num: true, value: (q) => q.count, cell: (q) => count(q.count)},
 			{title: "Mean", num: true, value: (q) => q.mean, cell: (q) => duration(q.mean)},
 			{title: "p95", num: true, value: (q) => q.p95, cell: (q) => duration(q.p95)},

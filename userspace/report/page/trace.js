@@ -9,6 +9,7 @@ const INCOMPLETE = [
 	[4, "gap", "bytes in the middle were not seen"], [8, "late", "stamped after a call that blocked"],
 	[16, "text unknown", "the statement was prepared before spantap came"], [32, "unanswered", "no answer was seen"],
 ];
+const GROUP_MIN = 5;
 const CACHES = new Set(["redis", "memcached", "valkey"]);
 
 const loadedTraces = new Map();
@@ -30,18 +31,55 @@ function readTrace(raw) {
 		return {
 			id, index, parent, name: text(name), service: text(service), protocol: text(protocol), kind: KIND_NAMES[kind] || "internal", start, ttfb, took, outcome, message: text(message),
 			rule: RULE_NAMES[rule] || "none", sure, incomplete, pid, tid, time: time ? {cpu: time[0], runqueue: time[1], blocked: time[2], shared: Boolean(time[3])} : null,
-			attributes, links: links || [], remote: remote || "", children: [], depth: 0, open: true,
+			attributes, links: links || [], remote: remote || "", children: [], depth: 0, open: true, up: null,
 		};
 	});
 	const roots = [];
 	for (const span of spans) {
-		const parent = span.parent >= 0 && span.parent !== span.index ? spans[span.parent] : null;
-		(parent ? parent.children : roots).push(span);
-		span.depth = parent ? parent.depth + 1 : 0;
-	}
-	for (const span of spans)
+		span.up = span.parent >= 0 && span.parent !== span.index ? spans[span.parent] : null;
+		(span.up ? span.up.children : roots).push(span);
 		span.category = category(span);
-	return {id: raw.id, start_us: raw.start_us, left_out: raw.left_out, strings: raw.strings, spans, roots, end: spans.reduce((end, s) => Math.max(end, s.start + s.took), 1)};
+	}
+	const groups = spans.flatMap((span) => groupChildren(span));
+	for (const span of spans) { // parents stand before their children
+		if (span.up && span.up.group)
+			span.up.depth = span.up.up.depth + 1;
+		span.depth = span.up ? span.up.depth + 1 : 0;
+	}
+	return {id: raw.id, start_us: raw.start_us, left_out: raw.left_out, strings: raw.strings, spans, groups, roots, end: spans.reduce((end, s) => Math.max(end, s.start + s.took), 1)};
+}
+
+/*
+ * Calls that look alike and follow each other become one row, closed, that can be opened. What failed or is incomplete
+ * stands alone: one would not see it in there.
+ */
+function groupChildren(parent) {
+	const groups = [];
+	const alike = (a, b) => a.name === b.name && a.service === b.service && a.protocol === b.protocol && a.kind === b.kind;
+	const plainCall = (s) => !s.children.length && !failed(s) && !s.incomplete;
+	const rows = [];
+	for (let i = 0; i < parent.children.length;) {
+		const first = parent.children[i];
+		let end = i + 1;
+		while (plainCall(first) && end < parent.children.length && plainCall(parent.children[end]) && alike(first, parent.children[end]))
+			end++;
+		const calls = parent.children.slice(i, end);
+		rows.push(...(calls.length >= GROUP_MIN ? [makeGroup(parent, calls, groups)] : calls));
+		i = end;
+	}
+	parent.rows = rows;
+	return groups;
+}
+
+function makeGroup(parent, calls, groups) {
+	const [first] = calls;
+	const end = calls.reduce((latest, s) => Math.max(latest, s.start + s.took), 0);
+	const group = {...first, id: `group-${first.id}`, index: `group-${first.index}`, group: true, up: parent, depth: parent.depth + 1, children: calls, rows: calls, open: false,
+		start: first.start, ttfb: -1, took: end - first.start, sum: calls.reduce((total, s) => total + s.took, 0), message: "", links: [], time: null};
+	for (const call of calls)
+		call.up = group;
+	groups.push(group);
+	return group;
 }
 
 function category(span) {

@@ -55,7 +55,12 @@ function waterfall(trace, wanted) {
 	const start = () => {
 		measure(w);
 		zoom(w, 0, trace.end);
-		choose(w, trace.spans.find((s) => s.id === wanted) || w.list[0], false);
+		const chosen = trace.spans.find((s) => s.id === wanted);
+		if (chosen && !w.place.has(chosen)) {
+			openTo(chosen);
+			list(w);
+		}
+		choose(w, chosen || w.list[0], false);
 		w.observer = new ResizeObserver(() => measure(w));
 		w.observer.observe(w.box);
 		const print = () => { w.printing = true; draw(w); };
@@ -82,8 +87,8 @@ function list(w) {
 		w.place.set(span, w.list.length);
 		w.list.push(span);
 		if (span.open)
-			for (let i = span.children.length; i-- > 0;)
-				open.push(span.children[i]);
+			for (let i = span.rows.length; i-- > 0;)
+				open.push(span.rows[i]);
 	}
 	w.box.setAttribute("aria-rowcount", w.list.length);
 	w.box.style.setProperty("--all", `${w.list.length * w.height + 1}px`);
@@ -146,15 +151,14 @@ function focusActive(w) {
 
 function drawRow(w, span) {
 	const place = w.place.get(span);
-	const parent = span.parent >= 0 ? w.trace.spans[span.parent] : null;
-	const other = !parent || parent.service !== span.service;
-	const missed = w.matches && !w.matches.has(span);
+	const other = !span.up || span.up.service !== span.service;
+	const missed = w.matches && !(span.group ? span.children.some((call) => w.matches.has(call)) : w.matches.has(span));
 	const row = el("div", {class: `row${missed ? " missed" : ""}`, role: "row", id: `span-${span.index}`, "aria-level": span.depth + 1, "aria-rowindex": place + 1, "aria-selected": String(span === w.active),
 		"aria-expanded": span.children.length ? String(span.open) : null, tabindex: span === w.active ? 0 : -1, style: {top: `${place * w.height}px`}},
 	el("div", {class: "what", role: "gridcell", style: {"padding-left": `${10 + Math.min(span.depth, INDENT_MAX) * 14}px`}},
 		el("span", {class: "fold", "aria-hidden": "true"}, span.children.length ? (span.open ? "\u25be" : "\u25b8") : ""),
-		flags(span), label(w, span), !span.open && el("span", {class: "tag"}, `+${count(below(span))}`), other && traced(span.service, 60, "span", "of")),
-	el("div", {class: "took", role: "gridcell"}, duration(span.took)),
+		flags(span), label(w, span), span.group ? el("span", {class: "tag"}, `\u00d7${count(span.children.length)}`) : !span.open && el("span", {class: "tag"}, `+${count(below(span))}`), other && traced(span.service, 60, "span", "of")),
+	el("div", {class: "took", role: "gridcell"}, duration(span.group ? span.sum : span.took)),
 	el("div", {class: "lane", role: "gridcell", "aria-label": `from ${duration(span.start)}`}, strip(w, span)));
 	row.span = span;
 	return row;
@@ -200,7 +204,7 @@ function strip(w, span) {
 		return null;
 	const [from, to] = [Math.max(left, -0.01), Math.min(right, 1.01)];
 	const first = span.ttfb > span.start && span.took > 0 ? (span.ttfb - w.from) / width : -1;
-	return el("span", {class: `strip p-${span.category}${failed(span) ? " error" : ""}`, style: {left: `${from * 100}%`, width: `${Math.max(0, to - from) * 100}%`}},
+	return el("span", {class: `strip p-${span.category}${failed(span) ? " error" : ""}${span.group ? " group" : ""}`, style: {left: `${from * 100}%`, width: `${Math.max(0, to - from) * 100}%`}},
 		first > from && first < to && (to - first) * width > 0.01 * width && el("span", {class: "first", title: "first byte of the answer", style: {left: `${(first - from) / (to - from) * 100}%`}}));
 }
 
@@ -232,7 +236,7 @@ function choose(w, span, focus) {
 		row.focus({preventScroll: true});
 	w.side.replaceChildren(...spanDetails(w.trace, span));
 	clearTimeout(w.naming); // browsers refuse hundreds of these
-	w.naming = setTimeout(() => history.replaceState(null, "", link("trace", {id: w.trace.id, span: span.id})), 300);
+	w.naming = setTimeout(() => history.replaceState(null, "", link("trace", {id: w.trace.id, span: span.group ? span.up.id : span.id})), 300);
 }
 
 function setOpen(w, span, open) {
@@ -245,7 +249,7 @@ function setOpen(w, span, open) {
 }
 
 function openAll(w, open) {
-	for (const span of w.trace.spans)
+	for (const span of [...w.trace.spans, ...w.trace.groups])
 		span.open = open || !span.children.length;
 	if (!open)
 		for (const root of w.trace.roots)
@@ -275,7 +279,7 @@ function treeKey(w, event) {
 	const actions = {
 		ArrowDown: () => go(at + 1), ArrowUp: () => go(at - 1), PageDown: () => go(at + page), PageUp: () => go(at - page), Home: () => go(0), End: () => go(w.list.length - 1),
 		ArrowRight: () => (w.active.children.length && !w.active.open ? setOpen(w, w.active, true) : w.active.children.length && go(at + 1)),
-		ArrowLeft: () => (w.active.children.length && w.active.open ? setOpen(w, w.active, false) : w.active.parent >= 0 && choose(w, w.trace.spans[w.active.parent], true)),
+		ArrowLeft: () => (w.active.children.length && w.active.open ? setOpen(w, w.active, false) : w.active.up && choose(w, w.active.up, true)),
 		Enter: () => setOpen(w, w.active, !w.active.open), " ": () => setOpen(w, w.active, !w.active.open),
 		z: () => zoom(w, w.active.start, w.active.start + w.active.took), Escape: () => zoom(w, 0, w.trace.end),
 		"/": () => w.search.focus(), n: () => nextMatch(w, 1), N: () => nextMatch(w, -1),
@@ -296,10 +300,18 @@ function search(w, text) {
 		showFirst(w, [...w.matches][0]);
 }
 
-// Brings a match into sight without taking the focus from the search.
+// Brings a match into sight without taking the focus from the search, or what it is closed in.
 function showFirst(w, span) {
-	if (w.place.has(span))
-		choose(w, span, false);
+	for (let up = span; up; up = up.up)
+		if (w.place.has(up)) {
+			choose(w, up, false);
+			return;
+		}
+}
+
+function openTo(span) {
+	for (let up = span.up; up; up = up.up)
+		up.open = true;
 }
 
 function searchKey(w, event) {
@@ -317,12 +329,12 @@ function nextMatch(w, step, stay) {
 	if (!w.matches || !w.matches.size)
 		return;
 	const order = [...w.matches];
-	const now = order.findIndex((span) => span.index >= w.active.index);
+	const at = (w.active.group ? w.active.children[0] : w.active).index;
+	const now = order.findIndex((span) => span.index >= at);
 	const exact = now >= 0 && order[now] === w.active;
 	const next = now < 0 ? (step > 0 ? 0 : order.length - 1) : now + (step > 0 ? (exact ? 1 : 0) : -1);
 	const span = order[(next + order.length) % order.length];
-	for (let up = span; up.parent >= 0; up = w.trace.spans[up.parent])
-		w.trace.spans[up.parent].open = true;
+	openTo(span);
 	list(w);
 	redraw(w);
 	choose(w, span, !stay);
