@@ -208,7 +208,6 @@ class Screen(Traffic):
             t.press("Enter")
             screen = t.wait("details", lambda s: "slowest request" in s and "INCRBY" in s)
             self.assertRegex(screen, r"own, blocked \(sleep, lock, disk\) +█")
-            self.assertRegex(screen, r"cache +[█▏▎▍▌▋▊▉]")
             self.assertRegex(screen, r"x8\.0 .* redis INCRBY costly:\*")
             self.assertRegex(screen, r"x1\.0 .* redis GET stock")
             self.assertRegex(screen, r" 200 +\S+ █+ GET /costly")

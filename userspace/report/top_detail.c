@@ -82,6 +82,8 @@ static void draw_rate(const struct top_model *m, const struct top_entry *e, stru
 	top_window_trend(m, &e->window, values, width);
 	for (size_t i = 0; i < width; i++)
 		most = values[i] > most ? values[i] : most;
+	if (!most) /* all of it is in the slot that is not over */
+		return;
 	top_put_text(p->canvas, p->row, 1, WIDE, STYLE_DIM, "rate");
 	top_trend(p->canvas, p->row, 10, STYLE_GOOD, values, width);
 	top_rate_text(rate, sizeof(rate),
