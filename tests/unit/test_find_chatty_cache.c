@@ -94,6 +94,29 @@ static void test_two_runs(void **state)
 	assert_int_equal(found->cost_ns, 600000);
 }
 
+/* Keys of which every one has a name of its own: a few are told apart, then they are one. */
+static void test_names(void **state)
+{
+	const struct finding *found;
+
+	(void)state;
+	for (int r = 0; r < 100; r++) {
+		found_begin(&f, "GET /cart", 10000);
+		for (int i = 0; i < 12; i++) {
+			char command[] = "GET user:xx";
+
+			command[9] = (char)('a' + r % 25);
+			command[10] = (char)('a' + i + r / 25);
+			found_redis(&f, command, 100 + 150 * (uint64_t)i, 100, 0);
+		}
+		found_end(&f);
+	}
+	found = found_only(&f, "chatty_cache");
+	assert_non_null(found);
+	assert_string_equal(found->text, "GET user:*");
+	assert_true(found->calls_per_request == 12);
+}
+
 /* ---- what is not chatty --------------------------------------------------------------------- */
 
 static void test_pipeline(void **state)
@@ -234,6 +257,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_get),
+		TEST(test_names),
 		TEST(test_mixed),
 		TEST(test_two_runs),
 		TEST(test_pipeline),

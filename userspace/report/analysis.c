@@ -43,13 +43,25 @@ static bool unanswered(const struct span *s)
 	return s->incomplete & INCOMPLETE_UNANSWERED;
 }
 
+static bool odd_time(const struct span *s)
+{
+	return !s->start_ns || s->end_ns < s->start_ns ||
+	       s->end_ns - s->start_ns > ANALYSIS_DURATION_MAX;
+}
+
+/* Does its duration say anything? */
+static bool timed(const struct span *s)
+{
+	return !unanswered(s) && !odd_time(s);
+}
+
 /* ---- calls ---------------------------------------------------------------------------------- */
 
 static void count_edge(struct edge *edge, const struct span *s)
 {
 	edge->calls++;
 	edge->errors += s->outcome == OUTCOME_ERROR;
-	if (!unanswered(s))
+	if (timed(s))
 		edge->total_ns += duration_of(s);
 }
 
@@ -68,10 +80,9 @@ static struct query *add_query(struct analysis *a, const struct service_key *ser
 	if (!q)
 		return NULL;
 	q->errors += error;
-	if (unanswered(c->span)) {
-		q->unanswered++;
+	q->unanswered += unanswered(c->span);
+	if (!timed(c->span))
 		return q;
-	}
 	series_add(&q->latency, c->span->start_ns, duration_of(c->span));
 	if (error && a->options.series)
 		series_add(&q->failed, c->span->start_ns, duration_of(c->span));
@@ -114,7 +125,8 @@ static void add_call_sum(struct analysis *a, struct endpoint *e, const struct qu
 	}
 	sum->calls++;
 	sum->errors += c->span->outcome == OUTCOME_ERROR;
-	sum->total_ns += duration_of(c->span);
+	if (!odd_time(c->span))
+		sum->total_ns += duration_of(c->span);
 	if (++sum->now > sum->max_per_request)
 		sum->max_per_request = sum->now;
 }
@@ -193,7 +205,8 @@ static void add_request(struct analysis *a, const struct trace *trace, size_t in
 		uint64_t key;
 		struct query *q = add_query(a, &service, &r.details[i], &key);
 
-		if (q && e && !unanswered(s))
+		t->work.details[i].query = q; /* detectors want to know */
+		if (q && e && timed(s))
 			add_call_sum(a, e, q, &r.details[i], key);
 	}
 	if (unanswered(s)) {
@@ -202,6 +215,8 @@ static void add_request(struct analysis *a, const struct trace *trace, size_t in
 			e->unanswered++;
 		return;
 	}
+	if (odd_time(s))
+		return;
 	service.service->errors += s->outcome == OUTCOME_ERROR;
 	series_add(&service.service->latency, s->start_ns, r.duration_ns);
 	if (e)
@@ -213,6 +228,10 @@ static void add_totals(struct analysis *a, const struct span *s)
 	a->spans++;
 	if (s->rule < PARENT_RULES)
 		a->parents[s->rule]++;
+	if (odd_time(s)) {
+		a->odd_times++;
+		return;
+	}
 	if (!a->start_ns || s->start_ns < a->start_ns)
 		a->start_ns = s->start_ns;
 	if (s->end_ns > a->end_ns)

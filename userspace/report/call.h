@@ -23,6 +23,8 @@ enum dependency dependency_of(const struct span *call);
 /* Of a text that has to be put together; a longer one is cut. */
 #define CALL_TEXT_MAX 256
 
+struct query;
+
 /* Slices of the span's attributes, empty where it has none. */
 struct call {
 	const struct span *span;
@@ -32,10 +34,11 @@ struct call {
 	enum dependency dependency;
 	struct bytes system; /* db.system.name, else the protocol's name */
 	struct bytes database, address, file, function;
-	int64_t port, line; /* 0: not known */
+	int64_t port, line;        /* 0: not known */
+	const struct query *query; /* it is counted under, set by analysis.c; NULL: no room */
 };
 
-/* `room` must live as long as out->text is used. out->served is NULL. */
+/* `room` must live as long as out->text is used. out->served and query are NULL. */
 void call_read(struct call *out, const struct span *s, char room[CALL_TEXT_MAX]);
 
 /*

@@ -22,37 +22,21 @@ void draft_init(struct draft *d, const struct conclusion *c, const char *kind, u
 		d->finding.share = 1;
 }
 
-const struct call_sum *find_call(const struct conclusion *c, uint32_t kind)
+void draft_call(struct draft *d, const struct conclusion *c, uint32_t kind)
 {
+	const struct query *query = c->kinds->items[kind].query;
 	const struct endpoint *e = c->endpoint;
-	const struct call_sum *found = NULL;
 
-	if (kind >= c->kinds->count)
-		return NULL;
+	snprintf(d->text, sizeof(d->text), "%s", query->text);
 	for (size_t i = 0; i < e->call_count; i++) {
-		const struct query *q = e->call_list[i]->query;
+		const struct call_sum *call = e->call_list[i];
 
-		if (call_kind_key(bytes_of_string(q->text), q->dependency) !=
-		    c->kinds->items[kind].key)
+		if (call->query != query)
 			continue;
-		/* The same statement to several databases: the one whose place is known. */
-		if (!found || (!found->file[0] && e->call_list[i]->file[0]))
-			found = e->call_list[i];
+		memcpy(d->finding.file, call->file, sizeof(d->finding.file));
+		memcpy(d->finding.function, call->function, sizeof(d->finding.function));
+		d->finding.line = call->line;
 	}
-	return found;
-}
-
-bool draft_call(struct draft *d, const struct conclusion *c, uint32_t kind)
-{
-	const struct call_sum *call = find_call(c, kind);
-
-	if (!call)
-		return false;
-	snprintf(d->text, sizeof(d->text), "%s", call->query->text);
-	memcpy(d->finding.file, call->file, sizeof(d->finding.file));
-	memcpy(d->finding.function, call->function, sizeof(d->finding.function));
-	d->finding.line = call->line;
-	return true;
 }
 
 void draft_evidence(struct draft *d, const char *format, ...)

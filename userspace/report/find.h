@@ -27,9 +27,8 @@ struct draft {
 /* Cost and share from cost_ns, the sum over all requests. */
 void draft_init(struct draft *d, const struct conclusion *c, const char *kind, uint64_t cost_ns);
 
-/* Text and place in the program from the calls of that kind. False: the endpoint does not list it.
- */
-bool draft_call(struct draft *d, const struct conclusion *c, uint32_t kind);
+/* Text and place in the program from the calls of that kind. */
+void draft_call(struct draft *d, const struct conclusion *c, uint32_t kind);
 
 void draft_evidence(struct draft *d, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -38,9 +37,6 @@ void draft_add(struct draft *d, const struct conclusion *c, const char *advice);
 
 /* Does it cost enough to be told? share: 0..1 of the endpoint's time; or ns per request. */
 bool draft_worth(const struct draft *d, double share, uint64_t ns);
-
-/* What an endpoint calls `kind`, in short; "" when it is not known. Borrowed. */
-const struct call_sum *find_call(const struct conclusion *c, uint32_t kind);
 
 /* "5.1ms" of ns; out has 32 bytes. Returns out. */
 const char *find_time(char out[32], uint64_t ns);

@@ -100,8 +100,9 @@ static void conclude(void *state, const struct conclusion *c)
 	if (!draft_worth(&d, SHARE_MIN, COST_MIN_NS))
 		return;
 	kind = top_kind(s, c->kinds->count, &all);
-	if (kind == CALL_KIND_NONE || !draft_call(&d, c, kind))
+	if (kind == CALL_KIND_NONE)
 		return;
+	draft_call(&d, c, kind);
 	d.finding.calls_per_request = (double)s->commands / (double)s->running;
 	draft_evidence(&d,
 		       "%.0f commands%s per request one after the other on one connection, each "

@@ -9,6 +9,7 @@
  */
 #include <stdio.h>
 
+#include "userspace/base/map.h"
 #include "userspace/base/memory.h"
 #include "userspace/report/find.h"
 
@@ -32,7 +33,8 @@ struct state {
 
 static uint64_t target_key(const struct call *call)
 {
-	return call_kind_key(call->address, call->dependency) * 31 + (uint64_t)call->port;
+	return map_hash(call->address.data, call->address.len,
+			(uint64_t)call->port * DEPENDENCIES + call->dependency);
 }
 
 static struct called *target_of(struct state *s, const struct call_fact *f)
@@ -117,15 +119,14 @@ static void observe(void *state, const struct observation *o)
 static void tell(const struct called *t, const struct conclusion *c)
 {
 	double connections = (double)t->count * (double)(1ull << t->level);
-	const struct call_sum *call = find_call(c, t->kind);
 	struct draft d;
 
 	if (connections > (double)t->uses) /* of a sample */
 		connections = (double)t->uses;
-	if (t->uses < USES_MIN || connections < CONNECTIONS_SHARE_MIN * (double)t->uses || !call)
+	if (t->uses < USES_MIN || connections < CONNECTIONS_SHARE_MIN * (double)t->uses)
 		return;
 	draft_init(&d, c, "connection_churn", 0);
-	snprintf(d.text, sizeof(d.text), "%s", call->query->target);
+	snprintf(d.text, sizeof(d.text), "%s", c->kinds->items[t->kind].query->target);
 	d.finding.calls_per_request = (double)t->calls / (double)c->requests;
 	draft_evidence(
 		&d,

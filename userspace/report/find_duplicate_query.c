@@ -95,8 +95,9 @@ static void tell(const struct duplicate *k, uint32_t number, const struct conclu
 	if (k->repeats < REPEATS_MIN || k->repeating * REQUESTS_PART < k->requests)
 		return;
 	draft_init(&d, c, "duplicate_query", k->cost_ns);
-	if (!draft_worth(&d, SHARE_MIN, COST_MIN_NS) || !draft_call(&d, c, number))
+	if (!draft_worth(&d, SHARE_MIN, COST_MIN_NS))
 		return;
+	draft_call(&d, c, number);
 	c->kinds->items[number].told = true;
 	d.finding.calls_per_request = 1 + (double)k->repeats / (double)k->repeating;
 	draft_evidence(&d,

@@ -108,12 +108,14 @@ static void conclude(void *state, const struct conclusion *c)
 	/* A call that fails now and then in requests that fail is no cause. */
 	if (s->after_call * TIMES_KEPT < s->errors)
 		call = NULL;
-	if (call && draft_call(&d, c, call->kind))
+	if (call) {
+		draft_call(&d, c, call->kind);
 		draft_evidence(&d, "; a call had failed before in %llu, mostly with %s",
 			       (unsigned long long)s->after_call,
 			       call->text[0] ? call->text : "an error");
-	else if (request)
+	} else if (request) {
 		snprintf(d.text, sizeof(d.text), "%s", request->text);
+	}
 	draft_add(&d, c,
 		  call ? "look at the call that failed first"
 		       : "no call of theirs had failed before: look for the reason in the "

@@ -135,8 +135,7 @@ static void tell(const struct repeated *k, uint32_t number, const struct conclus
 	draft_init(&d, c, "n_plus_one", k->cost_ns);
 	if (d.finding.share < SHARE_MIN && k->cost_ns / k->repeating < COST_MIN_NS)
 		return;
-	if (!draft_call(&d, c, number))
-		return;
+	draft_call(&d, c, number);
 	kind->told = true;
 	d.finding.calls_per_request = (double)k->repeated_calls / (double)k->repeating;
 	draft_evidence(&d,

@@ -138,21 +138,17 @@ static bool told(const struct conclusion *c, const struct chain *chain)
 }
 
 /* "GET a/x, then SELECT ..., then GET b/y" */
-static bool chain_text(struct draft *d, const struct conclusion *c, const struct chain *chain)
+static void chain_text(struct draft *d, const struct conclusion *c, const struct chain *chain)
 {
 	size_t at = 0;
 
-	if (!draft_call(d, c, chain->kinds[0])) /* for the place */
-		return false;
+	draft_call(d, c, chain->kinds[0]); /* for the place */
 	for (uint32_t i = 0; i < chain->length && at < sizeof(d->text); i++) {
-		const struct call_sum *call = find_call(c, chain->kinds[i]);
+		const struct query *query = c->kinds->items[chain->kinds[i]].query;
 
-		if (!call)
-			return false;
 		at += (size_t)snprintf(d->text + at, sizeof(d->text) - at, "%s%.*s",
-				       i ? ", then " : "", TEXT_EACH, call->query->text);
+				       i ? ", then " : "", TEXT_EACH, query->text);
 	}
-	return true;
 }
 
 static void conclude(void *state, const struct conclusion *c)
@@ -169,8 +165,9 @@ static void conclude(void *state, const struct conclusion *c)
 	if (!best)
 		return;
 	draft_init(&d, c, "serial_calls", best->saving_ns);
-	if (d.finding.share < SHARE_MIN || !chain_text(&d, c, best))
+	if (d.finding.share < SHARE_MIN)
 		return;
+	chain_text(&d, c, best);
 	d.finding.calls_per_request = best->length;
 	draft_evidence(
 		&d,

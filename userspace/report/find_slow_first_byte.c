@@ -56,8 +56,9 @@ static void tell(const struct late *k, uint32_t number, const struct conclusion 
 	    k->calls >= PER_REQUEST_MAX * c->requests)
 		return;
 	draft_init(&d, c, "slow_first_byte", k->wait_ns);
-	if (d.finding.share < SHARE_MIN || !draft_call(&d, c, number))
+	if (d.finding.share < SHARE_MIN)
 		return;
+	draft_call(&d, c, number);
 	d.finding.calls_per_request = (double)k->calls / (double)c->requests;
 	draft_evidence(&d,
 		       "the first byte of the answer comes after %s on average, %llu calls in "

@@ -2,7 +2,6 @@
 /* See observation.h. */
 #include "userspace/report/observation.h"
 
-#include "userspace/base/map.h"
 #include "userspace/base/memory.h"
 #include "userspace/report/verb.h"
 
@@ -19,61 +18,43 @@ static uint32_t table_size(size_t count)
 	return size;
 }
 
-/* Eight bytes at a time: the texts of all calls go through here. */
-static uint64_t text_hash(struct bytes text, uint64_t seed)
+static uint32_t slot_of(const struct call_kinds *k, const struct query *query)
 {
-	uint64_t hash = seed ^ (text.len * 0x9e3779b97f4a7c15ull), word = 0;
-	size_t i = 0;
-
-	for (; i + 8 <= text.len; i += 8) {
-		memcpy(&word, text.data + i, 8);
-		hash = (hash ^ word) * 0xff51afd7ed558ccdull;
-		hash ^= hash >> 32;
-	}
-	word = 0;
-	for (size_t at = 0; i + at < text.len; at++)
-		word |= (uint64_t)text.data[i + at] << (8 * at);
-	hash = (hash ^ word) * 0xc4ceb9fe1a85ec53ull;
-	return hash ^ hash >> 29;
-}
-
-uint64_t call_kind_key(struct bytes text, enum dependency dependency)
-{
-	return text_hash(text, 0x2545f4914f6cdd1dull + dependency);
+	return (uint32_t)((uintptr_t)query * 0x9e3779b97f4a7c15ull >> 32) & (k->slot_count - 1);
 }
 
 /* ---- kinds ---------------------------------------------------------------------------------- */
 
+/* Room for one more; the table is made anew. */
 static bool kinds_grow(struct call_kinds *k)
 {
 	uint32_t capacity = k->capacity ? 2 * k->capacity : KINDS_FIRST;
-	uint32_t slot_count = table_size(capacity);
-	uint32_t *slots = memory_array(slot_count, sizeof(*slots));
+	uint32_t *slots = memory_array(table_size(capacity), sizeof(*slots));
 	struct call_kind *items = slots ? memory_resize(k->items, capacity * sizeof(*items)) : NULL;
 
 	if (!items) {
 		memory_free(slots);
 		return false;
 	}
-	k->items = items;
-	for (uint32_t i = 0; i < k->count; i++) {
-		uint32_t at = (uint32_t)items[i].key & (slot_count - 1);
-
-		while (slots[at])
-			at = (at + 1) & (slot_count - 1);
-		slots[at] = i + 1;
-	}
 	memory_free(k->slots);
 	k->slots = slots;
-	k->slot_count = slot_count;
+	k->slot_count = table_size(capacity);
+	k->items = items;
 	k->capacity = capacity;
+	for (uint32_t i = 0; i < k->count; i++) {
+		uint32_t at = slot_of(k, items[i].query);
+
+		while (slots[at])
+			at = (at + 1) & (k->slot_count - 1);
+		slots[at] = i + 1;
+	}
 	return true;
 }
 
-static void kind_init(struct call_kind *kind, uint64_t key, const struct call *call)
+static void kind_init(struct call_kind *kind, const struct call *call)
 {
 	*kind = (struct call_kind){
-		.key = key,
+		.query = call->query,
 		.dependency = call->dependency,
 		.verb = call_verb_of(call),
 	};
@@ -84,20 +65,20 @@ static void kind_init(struct call_kind *kind, uint64_t key, const struct call *c
 
 static uint32_t kind_of(struct call_kinds *k, const struct call *call)
 {
-	uint64_t key = call_kind_key(call->text, call->dependency);
-	uint32_t at = k->slot_count ? (uint32_t)key & (k->slot_count - 1) : 0;
+	uint32_t at;
 
-	for (; k->slot_count && k->slots[at]; at = (at + 1) & (k->slot_count - 1))
-		if (k->items[k->slots[at] - 1].key == key)
+	if (!call->query || (!k->slots && !kinds_grow(k)))
+		return CALL_KIND_NONE;
+	for (at = slot_of(k, call->query); k->slots[at]; at = (at + 1) & (k->slot_count - 1))
+		if (k->items[k->slots[at] - 1].query == call->query)
 			return k->slots[at] - 1;
 	if (k->count >= CALL_KINDS_MAX || (k->count == k->capacity && !kinds_grow(k))) {
 		k->no_room++;
 		return CALL_KIND_NONE;
 	}
-	at = (uint32_t)key & (k->slot_count - 1);
-	while (k->slots[at])
-		at = (at + 1) & (k->slot_count - 1);
-	kind_init(&k->items[k->count], key, call);
+	for (at = slot_of(k, call->query); k->slots[at]; at = (at + 1) & (k->slot_count - 1))
+		;
+	kind_init(&k->items[k->count], call);
 	k->slots[at] = ++k->count;
 	return k->count - 1;
 }

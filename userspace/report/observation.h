@@ -4,32 +4,31 @@
 
 /*
  * A request as detectors of findings look at it: what they all want to know about each of its
- * calls, worked out once. Calls with one text are one kind; kinds are numbered for each endpoint.
+ * calls, worked out once. Calls that are counted under one query are one kind; kinds are numbered
+ * for each endpoint.
  */
 
 #include "userspace/report/request.h"
 #include "userspace/report/verb.h"
 
 #define OBSERVED_CALLS_MAX 4096 /* of one request; of a longer one the first are looked at */
-#define CALL_KINDS_MAX \
-	512 /* of one endpoint; programs that paste values into names make new ones for ever */
+#define CALL_KINDS_MAX 512      /* of one endpoint; what names carry can make new ones for ever */
 #define CALL_KIND_NONE UINT32_MAX
 #define CALL_KIND_TABLES 4 /* tables that are remembered of each statement */
 
 struct endpoint;
 
 struct call_kind {
-	uint64_t key; /* call_kind_key() of its text */
+	const struct query *query;
 	enum dependency dependency;
 	enum call_verb verb;
 	uint32_t tables[CALL_KIND_TABLES]; /* hashes; 0: no more */
-	bool told; /* while concluding: a finding is about it, the next best thing to say would be
-		      noise */
+	bool told; /* while concluding: a finding is about it, another would be noise */
 };
 
 struct call_kinds {
 	struct call_kind *items;
-	uint32_t *slots; /* a table from key to 1 + number */
+	uint32_t *slots; /* a table from query to 1 + number */
 	uint32_t count, capacity, slot_count;
 	uint64_t no_room; /* calls of kinds that came too late */
 };
@@ -38,8 +37,7 @@ struct call_fact {
 	const struct call *call;
 	uint64_t start_ns, end_ns;
 	uint32_t kind; /* CALL_KIND_NONE: its text or its end is not known, or no room */
-	uint32_t same; /* 1 + place of the last call before it of its kind with the same values; 0:
-			  none known */
+	uint32_t same; /* 1 + place of the last equal call before it; 0: none known */
 	enum call_verb verb;
 	enum dependency dependency;
 };
@@ -67,9 +65,6 @@ void observer_release(struct observer *o);
 /* Borrowed from r and o, until the next. False: no memory. */
 bool observer_read(struct observer *o, const struct endpoint *e, const struct request *r,
 		   struct observation *out);
-
-/* Equal for calls that look alike. */
-uint64_t call_kind_key(struct bytes text, enum dependency dependency);
 
 /* Has a read a table in common with any kind that writes? */
 bool call_kind_written(const struct call_kinds *kinds, const struct call_kind *read);
