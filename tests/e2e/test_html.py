@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -293,6 +294,20 @@ class Report(Page):
         for view in ("findings", "queries", "map"):
             self.open("none.html", f"#{view}")
             self.assertTrue(self.find("h1").text)
+
+    def test_several(self):
+        """Two recordings are one report; what ended out of order says so."""
+        shutil.copy(self.path("shop.spantap"), self.path("cut.spantap"))
+        with sqlite3.connect(self.path("cut.spantap")) as recording:
+            recording.execute("UPDATE about SET value = 0 WHERE key = 'finished'")
+        recording.close()
+        self.spantap("report", "cut.spantap", "none.spantap", "--html", "two.html")
+        self.open("two.html")
+        main = self.find("main").text
+        self.assertIn("cut.spantap: it did not end in order", main)
+        self.assertNotIn("none.spantap: it", main)
+        self.assertIn("The recordings", main)
+        self.assertIn("empty", main)
 
     def test_sort(self):
         self.open("shop.html")

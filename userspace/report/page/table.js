@@ -9,6 +9,9 @@ const NATURAL = new Intl.Collator("en", {numeric: true}); // e2 before e10
 // What was sorted and filtered how, for when one comes back.
 const tableMemory = new Map();
 
+// Names of endpoints do not belong in an id: of such tables a view has one.
+const idOf = (options) => options.name.split(" ")[0];
+
 /*
  * options: name (unique), noun, caption, rows, columns, filter(row) -> text to search, flag: {text, keep(row)},
  * sort: [column, descending]. A column: {title, value(row), cell(row) -> nodes, num, wide, text}: `value` is what sorts.
@@ -45,7 +48,7 @@ function sortableTable(options) {
 
 	const counter = options.filter ? el("span", {class: "soft spread"}) : null;
 	const tools = options.filter ? filterTools(options, state, counter, draw) : null;
-	const table = el("table", {id: `table-${options.name}`}, el("caption", {class: "unseen"}, options.caption),
+	const table = el("table", {id: `table-${idOf(options)}`}, el("caption", {class: "unseen"}, options.caption),
 		el("thead", {}, el("tr", {}, heads)), body);
 	draw();
 	return [tools, el("div", {class: "scroll"}, table), more];
@@ -95,7 +98,7 @@ function chosenRows(options, state) {
 }
 
 function filterTools(options, state, counter, draw) {
-	const field = el("input", {type: "search", id: `filter-${options.name}`, placeholder: "Filter", "aria-controls": `table-${options.name}`,
+	const field = el("input", {type: "search", id: `filter-${idOf(options)}`, placeholder: "Filter", "aria-controls": `table-${idOf(options)}`,
 		"aria-label": `Filter: ${options.caption}`, autocomplete: "off", spellcheck: "false", on: {input() {
 			state.text = field.value;
 			draw("");
@@ -103,7 +106,7 @@ function filterTools(options, state, counter, draw) {
 	field.value = state.text;
 	const parts = [el("label", {class: "field"}, field)];
 	if (options.flag) {
-		const box = el("input", {type: "checkbox", id: `flag-${options.name}`, on: {change() {
+		const box = el("input", {type: "checkbox", id: `flag-${idOf(options)}`, on: {change() {
 			state.flag = box.checked;
 			draw("");
 		}}});
