@@ -238,6 +238,37 @@ static void test_unanswered(void **state)
 	assert_int_equal(query("shop-web", "SELECT * FROM pair WHERE id = ?")->latency.max, MS);
 }
 
+/* Clocks that jumped: told, and in no number. */
+static void test_odd_times(void **state)
+{
+	const struct endpoint *e;
+	struct span *s;
+
+	(void)state;
+	add_pair(0, 0, 1);
+	s = made_server(&made, web, NULL, "GET /pair/{id}", 0, 100 * MS);
+	made_sql(&made, s, "SELECT * FROM pair WHERE id = ?", MS, 2 * MS)->end_ns -= 5 * MS;
+	made_sql(&made, s, "SELECT * FROM pair WHERE id = ?", MS, 2 * MS)->end_ns +=
+		ANALYSIS_DURATION_MAX;
+	add(2);
+	s = made_server(&made, web, NULL, "GET /pair/{id}", 0, 100 * MS);
+	made_sql(&made, s, "SELECT * FROM pair WHERE id = ?", MS, 2 * MS);
+	s->end_ns = UINT64_MAX;
+	add(3);
+	made_server(&made, web, NULL, "GET /pair/{id}", 0, 100 * MS)->start_ns = 0;
+	add(4);
+	analysis_finish(analysis);
+	e = endpoint("GET /pair/{id}");
+	assert_int_equal(e->latency.count, 2);
+	assert_int_equal(e->latency.total, 200 * MS);
+	assert_int_equal(e->calls.total, 2 + 2);
+	assert_int_equal(e->time_ns[TIME_DATABASE], 99 * MS); /* what lies inside */
+	assert_int_equal(query("shop-web", "SELECT * FROM pair WHERE id = ?")->latency.count, 1);
+	assert_int_equal(analysis->odd_times, 4);
+	assert_int_equal(analysis->start_ns, MADE_START);
+	assert_true(analysis->end_ns == MADE_START + 100 * MS);
+}
+
 static void test_errors_and_order(void **state)
 {
 	(void)state;
@@ -425,12 +456,19 @@ static void test_warm(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_empty),      TEST(test_endpoint),
-		TEST(test_slowest),    TEST(test_queries_and_map),
-		TEST(test_unanswered), TEST(test_errors_and_order),
-		TEST(test_code),       TEST(test_bounds),
-		TEST(test_keys),       TEST(test_hostile),
-		TEST(test_no_memory),  TEST(test_warm),
+		TEST(test_empty),
+		TEST(test_endpoint),
+		TEST(test_slowest),
+		TEST(test_queries_and_map),
+		TEST(test_unanswered),
+		TEST(test_odd_times),
+		TEST(test_errors_and_order),
+		TEST(test_code),
+		TEST(test_bounds),
+		TEST(test_keys),
+		TEST(test_hostile),
+		TEST(test_no_memory),
+		TEST(test_warm),
 	};
 
 	return cmocka_run_group_tests_name("analysis", tests, NULL, NULL);

@@ -66,7 +66,7 @@ static void test_empty(void **state)
 		written(NULL),
 		"{\"recording\":{\"start_ns\":0,\"end_ns\":0,\"recorded_ns\":0,\"spans\":"
 		"0,\"traces\":0,\"requests\":0,\"unanswered\":0,"
-		"\"not_counted\":0,\"lost\":{},\"parents\":{\"none\":0,"
+		"\"not_counted\":0,\"odd_times\":0,\"lost\":{},\"parents\":{\"none\":0,"
 		"\"exact-id\":0,\"unit\":0,\"lineage\":0,"
 		"\"responder\":0,\"completion\":0,\"exclusive\":0,"
 		"\"segment\":0,\"header\":0,\"connection\":0},"

@@ -29,7 +29,9 @@
  * that is only counted. */
 #define ANALYSIS_SERIES_BYTES (1024ull << 20)
 #define ANALYSIS_LIVE_BYTES (128ull << 20) /* without options.series */
-#define ANALYSIS_SLOWEST 5                 /* traces kept for each endpoint */
+/* What takes longer, begins at 0 or ends before it begins is a clock that jumped: in no number. */
+#define ANALYSIS_DURATION_MAX (7ull * 24 * 3600 * 1000 * 1000 * 1000)
+#define ANALYSIS_SLOWEST 5 /* traces kept for each endpoint */
 
 /* A trace worth showing; ref is the caller's (store/recording.h's trace_ref), 0: unknown. */
 struct kept_trace {
@@ -144,6 +146,7 @@ struct analysis {
 	uint64_t spans, traces, start_ns, end_ns; /* of what was added */
 	uint64_t parents[PARENT_RULES];
 	uint64_t dropped;               /* did not fit a table, or no memory */
+	uint64_t odd_times;             /* spans whose times cannot be right */
 	struct analysis_tables *tables; /* analysis.c's own */
 };
 

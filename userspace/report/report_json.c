@@ -161,6 +161,7 @@ static void add_recording(struct json *j, const struct analysis *a, const struct
 	add_uint(j, "requests", requests);
 	add_uint(j, "unanswered", unanswered);
 	add_uint(j, "not_counted", a->dropped);
+	add_uint(j, "odd_times", a->odd_times);
 	json_key(j, "lost");
 	json_object(j);
 	for (size_t i = 0; i < summary.lost_count; i++)

@@ -328,6 +328,9 @@ void report_completeness(const struct report_text *t, const struct analysis *a,
 	if (a->dropped)
 		fprintf(p->out, "  not counted: %s (no room for more names)\n",
 			paper_number(number, a->dropped));
+	if (a->odd_times)
+		fprintf(p->out, "  times: of %s spans cannot be right; a clock jumped\n",
+			paper_number(number, a->odd_times));
 	for (size_t i = 0; r && i < recordings_count(r); i++)
 		print_file(p, recordings_info(r, i));
 }

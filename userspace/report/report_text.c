@@ -69,19 +69,19 @@ void report_table_row(const struct report_text *t, const struct report_row *row)
 	else
 		snprintf(last, sizeof(last), "%.1f%%", 100 * row->share);
 	rate_text(rate, sizeof(rate), t, row->latency->count);
-	fprintf(p->out, "  %s%s%s%*s%9s", row->ink ? paper_ink(p, row->ink) : "", row->name,
+	fprintf(p->out, "  %s%s%s%*s %8s", row->ink ? paper_ink(p, row->ink) : "", row->name,
 		row->ink ? paper_ink(p, INK_PLAIN) : "",
 		report_name_columns(t) - paper_width(row->name), "",
 		paper_number(number, row->latency->count));
 	if (p->columns >= REPORT_NARROW)
-		fprintf(p->out, "%10s", rate);
+		fprintf(p->out, " %9s", rate);
 	fprintf(p->out, "%s%*s%s", row->errors ? paper_ink(p, INK_RED) : "",
 		p->columns < REPORT_NARROW ? 7 : 8, paper_number(errors, row->errors),
 		row->errors ? paper_ink(p, INK_PLAIN) : "");
 	if (p->columns < REPORT_NARROW)
-		fprintf(p->out, "%9s%9s\n", cells[0], cells[1]);
+		fprintf(p->out, " %8s %8s\n", cells[0], cells[1]);
 	else
-		fprintf(p->out, "%10s%10s%10s%10s\n", cells[0], cells[1], cells[2], last);
+		fprintf(p->out, " %9s %9s %9s %9s\n", cells[0], cells[1], cells[2], last);
 }
 
 void report_more(const struct report_text *t, uint64_t more, const char *what)
