@@ -254,9 +254,9 @@ struct span *recorded_random(uint64_t n)
 	text(&d, s->name, roll(&d) % 8 ? 40 : sizeof(s->name));
 	s->kind = (enum span_kind)(1 + roll(&d) % 5);
 	s->protocol = protocol_find(names[roll(&d) % 4]);
-	s->start_ns = roll(&d) % 50 ? 1700000000000000000 + n * 1000000 + n % SPANS : roll(&d);
-	s->ttfb_ns = roll(&d) % 4 ? s->start_ns + number(&d) : 0;
-	s->end_ns = s->start_ns + number(&d);
+	s->start_ns = roll(&d) % 50 ? 1700000000000000000 + n * 1000000 + n % SPANS : roll(&d) >> 2;
+	s->ttfb_ns = roll(&d) % 4 ? s->start_ns + (number(&d) >> 2) : 0;
+	s->end_ns = s->start_ns + (number(&d) >> 2);
 	s->outcome = (enum outcome)(roll(&d) % 3);
 	random_attributes(&d, &s->attributes, 12);
 	if (roll(&d) % 4 == 0)

@@ -15,17 +15,18 @@ static void tell_damage(struct file *f)
 	char *text = f->info.damage;
 	size_t size = sizeof(f->info.damage);
 	unsigned long long traces = f->lost.traces, spans = f->lost.spans;
+	unsigned long long held = f->info.summary.spans - f->info.expired;
 
 	if (f->lost.log)
 		snprintf(
 			text, size,
 			"its log (%.100s-wal) cannot be read here: the newest spans may be missing",
 			f->path);
+	else if (f->lost.unsure && f->ended && held > f->read)
+		snprintf(text, size, "damaged: about %llu of %llu spans could be read",
+			 (unsigned long long)f->read, held);
 	else if (f->lost.unsure)
-		snprintf(text, size,
-			 "damaged: %llu span%s of traces that are read and an unknown number of "
-			 "other traces are lost",
-			 spans, spans == 1 ? "" : "s");
+		snprintf(text, size, "damaged: an unknown number of traces could not be read");
 	else if (spans || traces)
 		snprintf(text, size,
 			 "damaged: %llu trace%s and %llu span%s of others could not be read",
@@ -33,6 +34,9 @@ static void tell_damage(struct file *f)
 	else if (f->lost.cut)
 		snprintf(text, size, "%llu spans of traces with more than %d are not read",
 			 (unsigned long long)f->lost.cut, TRACE_SPANS_MAX);
+	else if (f->lost.backwards)
+		snprintf(text, size, "a clock jumped: %llu of the spans end before they begin",
+			 (unsigned long long)f->lost.backwards);
 }
 
 /* ---- traces --------------------------------------------------------------------------------- */
@@ -116,6 +120,7 @@ bool file_next(struct file *f, struct file_trace *out)
 		tell_damage(f);
 	}
 	f->ended = true;
+	tell_damage(f);
 	return false;
 }
 
@@ -126,6 +131,7 @@ void file_rewind(struct file *f)
 	f->next_spans.at = 0;
 	f->traces_open = f->ended = false;
 	f->trace_row = 0;
+	f->read = 0;
 	memset(&f->lost, 0, offsetof(struct file, lost.log) - offsetof(struct file, lost));
 }
 
@@ -176,6 +182,8 @@ static void read_span(struct file *f, struct file_cursor *c, struct decode_trace
 	decode->count = out->count - 1 - first;
 	if (!decoder_span(&f->decoder, c->statement, decode, s))
 		span_pool_drop(out);
+	else if (s->end_ns < s->start_ns && c == &f->next_spans)
+		f->lost.backwards++;
 }
 
 bool file_spans(struct file *f, struct file_cursor *c, const struct file_trace *trace,
@@ -192,6 +200,8 @@ bool file_spans(struct file *f, struct file_cursor *c, const struct file_trace *
 	if (code != SQLITE_ROW)
 		c->at = 0;
 	missing = trace->spans - (int64_t)(out->count - first);
+	if (c == &f->next_spans)
+		f->read += out->count - first;
 	if (missing && out->count == TRACE_SPANS_MAX)
 		f->lost.cut += (uint64_t)missing;
 	else if (missing && out->count > first)

@@ -34,12 +34,14 @@ struct file {
 	struct decoder decoder;
 	sqlite3_stmt *traces, *trace;
 	struct file_cursor next_spans, get_spans;
+	uint64_t read;           /* spans, since the start */
 	int64_t trace_row;       /* of the last trace read */
 	bool traces_open, ended; /* the statement stands somewhere; there is no more */
 	struct {                 /* not read */
 		uint64_t traces, spans, places, cut;
-		bool unsure; /* nobody knows how many */
-		bool log;    /* the write-ahead log beside it */
+		uint64_t backwards; /* read all the same: they end before they begin */
+		bool unsure;        /* nobody knows how many */
+		bool log;           /* the write-ahead log beside it */
 	} lost;
 };
 

@@ -5,7 +5,7 @@
 #include "userspace/base/clock.h"
 
 #define MARK_NS NS_PER_SECOND /* at least between marks, */
-#define MARK_ROWS 2000        /* unless so many rows came */
+#define MARK_ROWS 500         /* unless so many rows came */
 
 static struct keep_mark *mark(struct keep *k, size_t i)
 {

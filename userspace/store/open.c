@@ -109,12 +109,13 @@ static int try_open(struct file *f, const char *parameters, bool damaged)
 		return code;
 	sqlite3_limit(f->db, SQLITE_LIMIT_LENGTH, ROW_BYTES_MAX);
 	sqlite3_db_config(f->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-	sqlite3_db_config(f->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	database_run(f->db, "PRAGMA cell_size_check = ON");
 	database_run(f->db, "PRAGMA query_only = ON");
-	if (damaged) /* SQLite refuses a file that is shorter than it says, unless told to bear it
-		      */
-		sqlite3_db_config(f->db, SQLITE_DBCONFIG_WRITABLE_SCHEMA, 1, NULL);
+	/* SQLite refuses a file that is shorter than it says, unless its schema might be written.
+	 */
+	sqlite3_db_config(f->db,
+			  damaged ? SQLITE_DBCONFIG_WRITABLE_SCHEMA : SQLITE_DBCONFIG_DEFENSIVE, 1,
+			  NULL);
 	code = database_run(f->db, "BEGIN");
 	if (!code)
 		code = database_run(f->db, "SELECT count(*) FROM sqlite_master");
@@ -221,6 +222,7 @@ static void read_about(struct file *f)
 	info->start_ns = (uint64_t)about_number(row, "start_ns");
 	info->end_ns = (uint64_t)about_number(row, "end_ns");
 	info->finished = about_number(row, "finished") == 1;
+	info->expired = (uint64_t)about_number(row, "expired");
 	sqlite3_finalize(row);
 }
 

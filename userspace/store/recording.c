@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "exporters/queue.h"
@@ -25,8 +26,12 @@
 	(300 * NS_PER_MS) /* in the queue; with the next, what is older than a second is on disk \
 			   */
 #define COMMIT_NS (400 * NS_PER_MS) /* between commits while spans keep coming */
-#define LIMIT_RESERVE 8             /* of a size limit, an eighth is for the log and a last batch */
-#define LIMIT_SLACK 65536
+#define LIMIT_SHARE 4 /* of a size limit, a quarter is for the log and what a batch adds, */
+#define LIMIT_RESERVE (64u << 20) /* but not more than this */
+#define DISK_ROOM (1u << 20)
+#define PART_SPANS 1000
+#define PART_SPANS_SMALL 250
+#define SMALL_FILE (64u << 20)
 #define FINISH_NS (60 * NS_PER_SECOND) /* a disk that takes longer is not waited for */
 
 struct recording {
@@ -83,12 +88,19 @@ static void fail_full(struct recording *r)
 	fail(r, why, true);
 }
 
+/* Whose limit was it? SQLite has one word for both. */
+static bool disk_has_room(const char *path)
+{
+	struct statvfs disk;
+
+	return !statvfs(path, &disk) && disk.f_bavail > DISK_ROOM / disk.f_bsize;
+}
+
 static void fail_code(struct recording *r, int code)
 {
 	struct error error = { 0 };
 
-	if ((code & 0xff) == SQLITE_FULL && r->options.size_max &&
-	    writer_bytes(&r->writer, false) + LIMIT_SLACK >= r->options.size_max) {
+	if ((code & 0xff) == SQLITE_FULL && r->options.size_max && disk_has_room(r->path)) {
 		fail_full(r);
 		return;
 	}
@@ -106,16 +118,14 @@ static bool failed(struct recording *r)
 	return is;
 }
 
-/* The batch belongs to what is not committed yet. */
-static void count_batch(struct recording *r, size_t count)
+/* They belong to what is not committed yet. */
+static void count_part(struct recording *r, const struct span *const *spans, size_t count)
 {
 	r->pending.spans += count;
 	for (size_t i = 0; i < count; i++) {
-		const struct span *s = r->batch[i];
-
 		r->pending.traces +=
-			!i || memcmp(r->batch[i - 1]->trace_id, s->trace_id, TRACE_ID_SIZE);
-		r->pending.requests += s->kind == SPAN_SERVER;
+			!i || memcmp(spans[i - 1]->trace_id, spans[i]->trace_id, TRACE_ID_SIZE);
+		r->pending.requests += spans[i]->kind == SPAN_SERVER;
 	}
 }
 
@@ -160,8 +170,8 @@ static int begin(struct recording *r)
 static bool make_room(struct recording *r, int *code)
 {
 	const struct recording_options *o = &r->options;
-	uint64_t limit = o->size_max ? o->size_max - o->size_max / LIMIT_RESERVE : 0,
-		 now_ns = clock_now_ns();
+	uint64_t reserve = o->size_max / LIMIT_SHARE, now_ns = clock_now_ns();
+	uint64_t limit = o->size_max - (reserve < LIMIT_RESERVE ? reserve : LIMIT_RESERVE);
 
 	if (o->keep_ns) {
 		*code = writer_trim(&r->writer, now_ns > o->keep_ns ? now_ns - o->keep_ns : 0,
@@ -183,8 +193,32 @@ static void commit(struct recording *r)
 	settle_pending(r, ok && !code);
 }
 
+static bool small_file(const struct recording *r)
+{
+	return r->options.size_max && r->options.size_max < SMALL_FILE;
+}
+
+/* The end of a part of the batch from `from` on: whole traces, and not many spans unless one has
+ * them. */
+static size_t part_end(const struct recording *r, size_t from, size_t count)
+{
+	size_t most = small_file(r) ? PART_SPANS_SMALL : PART_SPANS, end = from, at = from + 1;
+
+	for (; at < count && at - from < most; at++)
+		if (memcmp(r->batch[at]->trace_id, r->batch[at - 1]->trace_id, TRACE_ID_SIZE))
+			end = at;
+	if (at == count)
+		return count;
+	if (end > from)
+		return end;
+	while (at < count &&
+	       !memcmp(r->batch[at]->trace_id, r->batch[at - 1]->trace_id, TRACE_ID_SIZE))
+		at++;
+	return at;
+}
+
 /* What is not committed yet can be when only the size ends it. */
-static void write_batch(struct recording *r, size_t count)
+static void write_part(struct recording *r, const struct span *const *spans, size_t count)
 {
 	int code = SQLITE_OK;
 
@@ -194,11 +228,22 @@ static void write_batch(struct recording *r, size_t count)
 		commit(r);
 		fail_full(r);
 	}
-	count_batch(r, count);
+	count_part(r, spans, count);
 	if (!failed(r) && !code)
-		code = writer_add(&r->writer, r->batch, count);
+		code = writer_add(&r->writer, spans, count);
 	if (code)
 		fail_code(r, code);
+}
+
+/* In parts, each with room made for it: a batch alone can be more than a small file may grow. */
+static void write_batch(struct recording *r, size_t count)
+{
+	for (size_t from = 0, end; from < count; from = end) {
+		end = part_end(r, from, count);
+		write_part(r, r->batch + from, end - from);
+		if (small_file(r))
+			commit(r); /* the log counts too, and has what was not committed */
+	}
 }
 
 /* Also when writing has failed: the totals have their place in the file already. */

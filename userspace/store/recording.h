@@ -56,6 +56,8 @@ struct recording_info {
 	bool finished; /* ended in order: the summary is the run's own, else it was counted from the
 			  spans */
 	struct summary summary;
+	uint64_t expired; /* of the summary's spans: not in the file any more, as asked for
+			     (keep_ns) */
 };
 
 /*

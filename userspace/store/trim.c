@@ -6,8 +6,8 @@
 #include "userspace/base/clock.h"
 #include "userspace/store/write.h"
 
-#define STEP_ROWS 4000
-#define STEPS_MAX 8 /* for each batch: deletes faster than rows can come */
+#define STEP_ROWS 1000
+#define STEPS_MAX 16 /* for each part of a batch: deletes faster than rows can come */
 
 uint64_t writer_bytes(struct writer *w, bool used)
 {

@@ -15,7 +15,8 @@
 #define TEXT_OF_(number) #number
 #define TEXT_OF(number) TEXT_OF_(number)
 #define LOG_PAGES 1000 /* in the log before they go into the file: 8 MB */
-#define LOG_SHARE 16   /* of a file with a limit, the log has so small a part */
+#define LIMIT_RESERVE (32u << 20)
+#define LOG_SHARE 16 /* of a file with a limit, the log has so small a part */
 #define RESOURCES_MAX 8192
 #define RESOURCE_BYTES_MAX (8u << 20)
 #define RESOURCE_BYTES_EACH (1u << 20)
@@ -136,6 +137,8 @@ static int introduce(struct writer *w, const struct recording_options *o)
 static int limit_size(struct writer *w, uint64_t size_max)
 {
 	uint64_t log_pages = size_max / LOG_SHARE / WRITE_PAGE_SIZE;
+	uint64_t file_max =
+		size_max - (size_max / 8 < LIMIT_RESERVE ? size_max / 8 : LIMIT_RESERVE);
 	char sql[160];
 
 	if (!size_max || log_pages > LOG_PAGES)
@@ -144,7 +147,7 @@ static int limit_size(struct writer *w, uint64_t size_max)
 		 "PRAGMA wal_autocheckpoint = %llu; PRAGMA journal_size_limit = %llu; "
 		 "PRAGMA max_page_count = %llu",
 		 (unsigned long long)log_pages, (unsigned long long)(log_pages * WRITE_PAGE_SIZE),
-		 (unsigned long long)(size_max ? size_max / WRITE_PAGE_SIZE : UINT32_MAX - 1));
+		 (unsigned long long)(size_max ? file_max / WRITE_PAGE_SIZE : UINT32_MAX - 1));
 	return database_run(w->db, sql);
 }
 
@@ -209,7 +212,9 @@ static int write_totals(struct writer *w, const struct summary *sum, uint64_t lo
 		code = total(w, "parents", parent_rule_name((enum parent_rule)i), sum->parents[i]);
 	if (!code)
 		code = about_number(w, "start_ns", (int64_t)start_ns);
-	return code ? code : about_number(w, "end_ns", (int64_t)end_ns);
+	if (!code)
+		code = about_number(w, "end_ns", (int64_t)end_ns);
+	return code ? code : about_number(w, "expired", w->span_first - 1);
 }
 
 int writer_begin(struct writer *w)
