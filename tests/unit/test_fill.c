@@ -128,6 +128,33 @@ static void test_places(void **state)
 	end_close(&path[1]);
 }
 
+/* From a capture: no process, `remote` is the server's end, and the connection is the flow's
+ * number. */
+static void test_capture(void **state)
+{
+	const struct world_span *first, *second, *elsewhere;
+	struct end flow, other;
+
+	(void)state;
+	end_open(&world, &flow, SIDE_CLIENT, 0, 6000, 6379);
+	end_open(&world, &other, SIDE_CLIENT, 0, 6000, 6380);
+	flow.info.from_file = other.info.from_file = true;
+	flow.info.id = 1ull << 63;
+	other.info.id = flow.info.id + 1;
+	first = call(&flow, REDIS_GET, REDIS_VALUE);
+	second = call(&flow, REDIS_GET, REDIS_VALUE);
+	elsewhere = call(&other, REDIS_GET, REDIS_VALUE);
+	assert_true(first && second && elsewhere);
+	assert_int_equal(first->connection, 1ull << 63);
+	assert_int_equal(second->connection, first->connection);
+	assert_int_not_equal(elsewhere->connection, first->connection);
+	assert_int_not_equal(first->call_hash, 0);
+	assert_int_equal(second->call_hash, first->call_hash);
+	assert_int_not_equal(elsewhere->call_hash, first->call_hash);
+	end_close(&flow);
+	end_close(&other);
+}
+
 /* Both ends of one connection, and IPv4 inside of IPv6, are the same call. */
 static void test_both_ends(void **state)
 {
@@ -160,6 +187,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_connection, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_arguments, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_places, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_capture, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_both_ends, setup, teardown),
 	};
 
