@@ -122,6 +122,10 @@ class Traffic(e2e.Case):
         super().setUp()
         self.need("redis-server", "tmux")
 
+    def need_threads(self):
+        if e2e.CAPTURE == "packet":
+            self.skipTest("packets tell no threads: no calls below requests, no own time")
+
     @classmethod
     def setUpClass(cls):
         cls.stop, cls.app, cls.here = threading.Event(), None, None
@@ -203,6 +207,7 @@ class Screen(Traffic):
             t.wait("no filter", lambda s: len(rows(s)) == 3 and "filter: " not in s)
 
     def test_details(self):
+        self.need_threads()
         with self.top() as t:
             t.wait("endpoints", lambda s: rows_or_none(s)[:1] and "costly" in rows(s)[0])
             t.press("Enter")
@@ -360,13 +365,14 @@ class Plain(Traffic):
         self.assertEqual({line[0] for line in lines}, {"endpoint", "query", "dependency"})
 
     def test_json(self):
+        self.need_threads()
         objects = [json.loads(line) for line in self.tables("--json").splitlines()]
         self.assertEqual(len(objects), 4)
         last = objects[-1]
         self.assertEqual(sum(e["requests"] for e in last["endpoints"]), last["requests"])
         costly = last["endpoints"][0]
         self.assertIn("costly", costly["endpoint"])
-        self.assertEqual(costly["calls_per_request"], 9.0)
+        self.assertAlmostEqual(costly["calls_per_request"], 9, delta=0.5)  # some were open when it came
         self.assertEqual(sum(costly["time"].values()), costly["total_ns"])
         self.assertGreater(costly["time"]["blocked_ns"], costly["total_ns"] / 2)
         self.assertLessEqual(costly["p50_ns"], costly["p95_ns"])
