@@ -63,8 +63,10 @@ static void test_kinds(void **state)
 	found_sql(&f, "SELECT x FROM b", 500, 10, 0)->incomplete = INCOMPLETE_UNANSWERED;
 	found_sql(&f, "SELECT x FROM b", 600, 10, 0);
 	found_sql(&f, "SELECT x FROM b", 700, 10, 0);
+	found_sql(&f, "SELECT x FROM b", 800, 10, 0)->end_ns = UINT64_MAX; /* a clock that jumped */
 	assert_true(read_request(&observer, &work, &o));
-	assert_int_equal(o.count, 7);
+	assert_int_equal(o.count, 8);
+	assert_int_equal(o.calls[7].kind, CALL_KIND_NONE);
 	assert_int_equal(o.number, 1);
 	assert_true(o.calls[0].kind == o.calls[1].kind && o.calls[1].kind == o.calls[2].kind);
 	assert_true(o.calls[3].kind != o.calls[0].kind);

@@ -3,6 +3,7 @@
 #include "userspace/report/observation.h"
 
 #include "userspace/base/memory.h"
+#include "userspace/report/analysis.h"
 #include "userspace/report/verb.h"
 
 #define KINDS_FIRST 8
@@ -169,6 +170,14 @@ static uint32_t same_call(struct observer *o, uint32_t mask, size_t index)
 	return last;
 }
 
+/* Is it known what it was, and how long it took? */
+static bool is_whole(const struct span *s)
+{
+	return !(s->incomplete & (INCOMPLETE_TEXT_UNKNOWN | INCOMPLETE_UNANSWERED)) &&
+	       s->start_ns && s->end_ns >= s->start_ns &&
+	       s->end_ns - s->start_ns <= ANALYSIS_DURATION_MAX;
+}
+
 bool observer_read(struct observer *o, const struct endpoint *e, const struct request *r,
 		   struct observation *out)
 {
@@ -184,8 +193,7 @@ bool observer_read(struct observer *o, const struct endpoint *e, const struct re
 	for (size_t i = 0; i < count; i++) {
 		const struct span *s = r->details[i].span;
 		struct call_fact *f = &o->facts[i];
-		bool whole = !(s->incomplete & (INCOMPLETE_TEXT_UNKNOWN | INCOMPLETE_UNANSWERED)) &&
-			     s->end_ns >= s->start_ns;
+		bool whole = is_whole(s);
 
 		*f = (struct call_fact){
 			.call = &r->details[i],
