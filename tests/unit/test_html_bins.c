@@ -119,6 +119,42 @@ static void test_scaled(void **state)
 	series_release(&s);
 }
 
+/* No memory for single values: still drawn, from percentiles; when they were nobody knows. */
+static void test_no_samples(void **state)
+{
+	struct html_buckets b = { .width_ns = 10, .count = 3 };
+	size_t budget =
+		58 * 128 * sizeof(uint64_t); /* for the histogram of a series, and no more */
+	struct series s;
+	uint64_t n;
+	char *end;
+
+	(void)state;
+	series_init(&s);
+	s.budget = &budget;
+	for (uint64_t i = 0; i < 1000; i++)
+		series_add(&s, i, MS);
+	assert_non_null(s.histogram);
+	assert_int_equal(s.kept, 0);
+	html_histogram(&json, &s);
+	n = strtoull(strstr(text(), "[") + 1, &end, 10);
+	assert_int_equal(n, 1000);
+	buf_reset(&out);
+	json_init(&json, &out);
+	html_timeline(&json, &b, &s, &s);
+	assert_string_equal(text(), "null");
+	series_release(&s);
+	/* Nothing at all is known. */
+	budget = 0;
+	s.budget = &budget;
+	series_add(&s, 0, MS);
+	buf_reset(&out);
+	json_init(&json, &out);
+	html_histogram(&json, &s);
+	assert_string_equal(text(), "{\"first\":0,\"counts\":[]}");
+	series_release(&s);
+}
+
 static void test_timeline(void **state)
 {
 	struct html_buckets b = { .start_ns = 100, .width_ns = 10, .count = 3 };
@@ -154,6 +190,7 @@ int main(void)
 		cmocka_unit_test(test_buckets),
 		cmocka_unit_test_setup_teardown(test_histogram, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_scaled, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_no_samples, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_timeline, setup, teardown),
 	};
 

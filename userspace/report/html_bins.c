@@ -7,6 +7,7 @@
 
 #include "userspace/base/memory.h"
 
+#define PERCENTILES 200
 #define BIN_START_NS 1000.0 /* shorter ones are in the first bin */
 
 struct html_buckets html_buckets_of(uint64_t start_ns, uint64_t end_ns)
@@ -39,31 +40,47 @@ uint32_t html_bin(uint64_t value_ns)
 	return n < HTML_BINS ? (uint32_t)n : HTML_BINS - 1;
 }
 
-/* What n kept samples stand for. */
-static uint64_t scaled(const struct series *s, uint64_t n)
+/* What n of `of` samples stand for. */
+static uint64_t scaled(const struct series *s, uint64_t n, size_t of)
 {
-	return s->kept == s->count || !s->kept
-		       ? n
-		       : (uint64_t)llround((double)n * (double)s->count / (double)s->kept);
+	return of == s->count || !of ? n
+				     : (uint64_t)llround((double)n * (double)s->count / (double)of);
+}
+
+/* Counts samples; where there was no memory for any, evenly spaced percentiles. Returns of how
+ * many. */
+static size_t count_bins(const struct series *s, uint64_t counts[HTML_BINS])
+{
+	uint64_t values[PERCENTILES];
+	double p[PERCENTILES];
+
+	for (size_t i = 0; i < s->kept; i++)
+		counts[html_bin(s->samples[i].value)]++;
+	if (s->kept || !s->histogram)
+		return s->kept;
+	for (size_t i = 0; i < PERCENTILES; i++)
+		p[i] = ((double)i + 0.5) / PERCENTILES;
+	series_percentiles(s, p, PERCENTILES, values);
+	for (size_t i = 0; i < PERCENTILES; i++)
+		counts[html_bin(values[i])]++;
+	return PERCENTILES;
 }
 
 void html_histogram(struct json *j, const struct series *s)
 {
 	uint64_t counts[HTML_BINS] = { 0 };
-	uint32_t first = HTML_BINS, last = 0;
+	uint32_t first = 0, last = HTML_BINS;
+	size_t of = count_bins(s, counts);
 
-	for (size_t i = 0; i < s->kept; i++) {
-		uint32_t bin = html_bin(s->samples[i].value);
-
-		counts[bin]++;
-		first = bin < first ? bin : first;
-		last = bin > last ? bin : last;
-	}
+	while (first < HTML_BINS && !counts[first])
+		first++;
+	while (last > first && !counts[last - 1])
+		last--;
 	json_object(j);
 	json_key(j, "first"), json_uint(j, first < HTML_BINS ? first : 0);
 	json_key(j, "counts"), json_array(j);
-	for (uint32_t i = first; i <= last && i < HTML_BINS; i++)
-		json_uint(j, scaled(s, counts[i]));
+	for (uint32_t i = first; i < last; i++)
+		json_uint(j, scaled(s, counts[i], of));
 	json_array_end(j);
 	json_object_end(j);
 }
@@ -104,14 +121,15 @@ static void counts(struct json *j, const char *key, const struct html_buckets *b
 		n[bucket_of(b, s->samples[i].at_ns)]++;
 	json_key(j, key), json_array(j);
 	for (uint32_t i = 0; i < b->count; i++)
-		json_uint(j, scaled(s, n[i]));
+		json_uint(j, scaled(s, n[i], s->kept));
 	json_array_end(j);
 }
 
 void html_timeline(struct json *j, const struct html_buckets *buckets, const struct series *latency,
 		   const struct series *failed)
 {
-	uint64_t *values = buckets->count ? memory_array(latency->kept + 1, sizeof(*values)) : NULL;
+	bool known = buckets->count && (latency->kept || !latency->count);
+	uint64_t *values = known ? memory_array(latency->kept + 1, sizeof(*values)) : NULL;
 	size_t ends[HTML_BUCKETS_MAX + 1] = { 0 };
 
 	if (!values) {

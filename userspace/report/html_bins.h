@@ -29,7 +29,7 @@ uint32_t html_bin(uint64_t value_ns);
  * empty without values. */
 void html_histogram(struct json *j, const struct series *s);
 
-/* {"count":[],"p50":[],"p95":[],"errors":[]}, one number a bucket; null without memory. */
+/* {"count":[],"p50":[],"p95":[],"errors":[]}, one number a bucket; null where no times were kept, or without memory. */
 void html_timeline(struct json *j, const struct html_buckets *buckets, const struct series *latency,
 		   const struct series *failed);
 

@@ -67,6 +67,7 @@ void html_query(struct json *j, const struct query *q)
 	json_key(j, "target"), json_text(j, q->target);
 	json_key(j, "dependency"), json_text(j, dependency_name(q->dependency));
 	json_key(j, "errors"), json_uint(j, q->errors);
+	json_key(j, "outside"), json_uint(j, q->outside);
 	html_latency(j, &q->latency);
 }
 
@@ -77,6 +78,7 @@ void html_totals(struct json *j, const struct analysis *a)
 	json_key(j, "start_us"), json_uint(j, a->start_ns / 1000);
 	json_key(j, "end_us"), json_uint(j, a->end_ns / 1000);
 	json_key(j, "dropped"), json_uint(j, a->dropped);
+	json_key(j, "odd_times"), json_uint(j, a->odd_times);
 	json_key(j, "parents"), json_object(j);
 	for (int i = PARENT_NONE; i < PARENT_RULES; i++)
 		if (a->parents[i])

@@ -136,7 +136,7 @@ static void put_detail(struct report *p, const struct endpoint *e)
 	for (size_t i = 0; i < calls; i++)
 		put_call(p, e->call_list[i]);
 	json_array_end(j);
-	json_key(j, "calls_left_out"), json_uint(j, e->call_count - calls);
+	json_key(j, "calls_left_out"), json_uint(j, e->call_count - calls + e->calls_dropped);
 	put_slowest(p, e);
 }
 

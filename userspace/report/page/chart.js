@@ -53,7 +53,7 @@ function numbersTable(summary, heads, rows) {
 function histogram(sets, marks, label) {
 	const full = sets.filter((s) => s.counts.length);
 	if (!full.length)
-		return el("p", {class: "empty"}, "No answered request.");
+		return el("p", {class: "empty"}, "Nothing to draw.");
 	const first = Math.min(...full.map((s) => s.first)) - 1;
 	const last = Math.max(...full.map((s) => s.first + s.counts.length)) + 1;
 	const width = chartWidth();

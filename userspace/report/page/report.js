@@ -116,6 +116,8 @@ function notes() {
 			list.push(`${count(DATA[key])} more of the kind \u201c${noun}\u201d had no room in this file.`);
 	if (DATA.dropped)
 		list.push(`${some(DATA.dropped, "item")} did not fit the tables of the analysis: numbers are lower bounds.`);
+	if (DATA.odd_times)
+		list.push(`${some(DATA.odd_times, "span")} had times that cannot be right (a clock that jumped): in no number.`);
 	return list.map((note) => el("p", {class: "note-box"}, note));
 }
 
@@ -189,7 +191,7 @@ function queriesView() {
 		filter: (q) => `${q.text} ${q.system} ${q.target} ${q.service}`, flag: {text: "only with errors", keep: (q) => q.errors > 0},
 		columns: [
 			{title: "Query or call", wide: true, value: (q) => q.text, cell: queryCell},
-			{title: "Called by", value: (q) => q.service, cell: (q) => [traced(q.service, 60), callersOf(DATA.queries.indexOf(q))]},
+			{title: "Called by", value: (q) => q.service, cell: (q) => [traced(q.service, 60), callersOf(DATA.queries.indexOf(q)), q.outside ? el("small", {}, `${count(q.outside)} outside of any request`) : null]},
 			{title: "Calls", num: true, value: (q) => q.count, cell: (q) => count(q.count)},
 			{title: "Mean", num: true, value: (q) => q.mean, cell: (q) => duration(q.mean)},
 			{title: "p95", num: true, value: (q) => q.p95, cell: (q) => duration(q.p95)},
