@@ -63,6 +63,8 @@ def duration(span):
 
 
 def answered(span):
+    if span["kind"] == "client" and "ttfb_ns" in span:  # its answer was not read to the end
+        return True
     return "unanswered" not in span.get("incomplete", [])
 
 
@@ -278,6 +280,14 @@ class Made(Case):
         for seed in (5, 6, 7):
             path, spans = self.make(f"{seed}.spantap", seed=seed)
             Truth(spans).check(self, self.json(path))
+
+    def test_answers_half_read(self):
+        path, spans = self.make(seed=8)
+        for span in spans[::5]:
+            if span["kind"] == "client" and "ttfb_ns" in span:
+                span["incomplete"] = ["unanswered"]
+        syn.write_recording(self.file("half.spantap"), spans)
+        Truth(spans).check(self, self.json(self.file("half.spantap")))
 
     def test_several_files(self):
         a, first = self.make("a.spantap", seed=1)

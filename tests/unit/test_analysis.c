@@ -215,15 +215,18 @@ static void test_queries_and_map(void **state)
 static void test_unanswered(void **state)
 {
 	const struct endpoint *e;
-	struct span *s;
+	struct span *s, *call;
 
 	(void)state;
 	add_pair(1, 0, 1);
 	s = made_server(&made, web, NULL, "GET /pair/{id}", 0, 5000 * MS);
 	s->incomplete = INCOMPLETE_UNANSWERED;
-	made_sql(&made, s, "SELECT * FROM pair WHERE id = ?", MS, 2 * MS);
-	made_sql(&made, s, "SELECT * FROM pair WHERE id = ?", MS, 4000 * MS)->incomplete =
+	/* Its caller did not read the answer to the end. */
+	made_sql(&made, s, "SELECT * FROM pair WHERE id = ?", MS, 2 * MS)->incomplete =
 		INCOMPLETE_UNANSWERED;
+	call = made_sql(&made, s, "SELECT * FROM pair WHERE id = ?", MS, 4000 * MS);
+	call->incomplete = INCOMPLETE_UNANSWERED;
+	call->ttfb_ns = 0;
 	add(2);
 	analysis_finish(analysis);
 	e = endpoint("GET /pair/{id}");

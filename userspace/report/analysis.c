@@ -49,10 +49,16 @@ static bool odd_time(const struct span *s)
 	       s->end_ns - s->start_ns > ANALYSIS_DURATION_MAX;
 }
 
+/* A caller that does not read an answer to its end was answered all the same. */
+static bool call_unanswered(const struct span *s)
+{
+	return unanswered(s) && !s->ttfb_ns;
+}
+
 /* Does its duration say anything? */
 static bool timed(const struct span *s)
 {
-	return !unanswered(s) && !odd_time(s);
+	return !odd_time(s) && !(is_call(s) ? call_unanswered(s) : unanswered(s));
 }
 
 /* ---- calls ---------------------------------------------------------------------------------- */
@@ -80,7 +86,7 @@ static struct query *add_query(struct analysis *a, const struct service_key *ser
 	if (!q)
 		return NULL;
 	q->errors += error;
-	q->unanswered += unanswered(c->span);
+	q->unanswered += call_unanswered(c->span);
 	if (!timed(c->span))
 		return q;
 	series_add(&q->latency, c->span->start_ns, duration_of(c->span));
