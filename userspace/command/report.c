@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* `spantap report`: what recordings say, for people, for programs (--json) and as a page (--html). */
+/* `spantap report`: what recordings say, for people, for programs (--json) and as a page (--html).
+ */
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -28,14 +29,22 @@ struct report_options {
 };
 
 static const struct option options[] = {
-	{ "sort", 's', OPTION_CHOICE, offsetof(struct report_options, order), "total|latency|errors", "endpoints and queries by total time, p95 or errors" },
-	{ "limit", 'n', OPTION_NUMBER, offsetof(struct report_options, limit), "N", "rows of each table (10)" },
-	{ "traces", 0, OPTION_NUMBER, offsetof(struct report_options, traces), "N", "slowest traces as trees (3)" },
-	{ "endpoint", 'e', OPTION_TEXT, offsetof(struct report_options, endpoint), "TEXT", "only endpoints whose name has this text" },
-	{ "json", 0, OPTION_FLAG, offsetof(struct report_options, json), NULL, "one JSON object, for programs" },
-	{ "html", 0, OPTION_TEXT, offsetof(struct report_options, html), "FILE", "a page that needs nothing else" },
-	{ "output", 'o', OPTION_TEXT, offsetof(struct report_options, output), "FILE", "write there instead of standard output" },
-	{ "colour", 0, OPTION_CHOICE, offsetof(struct report_options, colour_choice), "auto|always|never", "colours; auto: on a terminal" },
+	{ "sort", 's', OPTION_CHOICE, offsetof(struct report_options, order),
+	  "total|latency|errors", "endpoints and queries by total time, p95 or errors" },
+	{ "limit", 'n', OPTION_NUMBER, offsetof(struct report_options, limit), "N",
+	  "rows of each table (10)" },
+	{ "traces", 0, OPTION_NUMBER, offsetof(struct report_options, traces), "N",
+	  "slowest traces as trees (3)" },
+	{ "endpoint", 'e', OPTION_TEXT, offsetof(struct report_options, endpoint), "TEXT",
+	  "only endpoints whose name has this text" },
+	{ "json", 0, OPTION_FLAG, offsetof(struct report_options, json), NULL,
+	  "one JSON object, for programs" },
+	{ "html", 0, OPTION_TEXT, offsetof(struct report_options, html), "FILE",
+	  "a page that needs nothing else" },
+	{ "output", 'o', OPTION_TEXT, offsetof(struct report_options, output), "FILE",
+	  "write there instead of standard output" },
+	{ "colour", 0, OPTION_CHOICE, offsetof(struct report_options, colour_choice),
+	  "auto|always|never", "colours; auto: on a terminal" },
 	{ "help", 'h', OPTION_FLAG, offsetof(struct report_options, help), NULL, "this text" },
 	OPTION_END,
 };
@@ -43,7 +52,8 @@ static const struct option options[] = {
 static void help(void)
 {
 	puts("usage: spantap report FILE... [OPTIONS]\n\n"
-	     "What recordings say: which endpoints are slow, where their time goes, and what to change.\n\n"
+	     "What recordings say: which endpoints are slow, where their time goes, and what to "
+	     "change.\n\n"
 	     "  spantap report before.spantap                 for people\n"
 	     "  spantap report web.spantap pricing.spantap    of several hosts, as one\n"
 	     "  spantap report before.spantap --sort latency --endpoint checkout\n"
@@ -69,8 +79,8 @@ static int columns_of(FILE *out)
 	return columns > PAPER_COLUMNS_MAX ? PAPER_COLUMNS_MAX : (int)columns;
 }
 
-static int write_report(const struct report_options *o, struct analysis *a, struct recordings *r, FILE *out,
-			struct error *error)
+static int write_report(const struct report_options *o, struct analysis *a, struct recordings *r,
+			FILE *out, struct error *error)
 {
 	struct report_text text = {
 		.paper = { out, o->colour_choice == 1, columns_of(out) },
@@ -89,8 +99,8 @@ static int write_report(const struct report_options *o, struct analysis *a, stru
 }
 
 /* Into `path` (NULL: standard output) through a function; what cannot be written whole is said. */
-static int write_file(const struct report_options *o, struct analysis *a, struct recordings *r, const char *path,
-		      bool html, struct error *error)
+static int write_file(const struct report_options *o, struct analysis *a, struct recordings *r,
+		      const char *path, bool html, struct error *error)
 {
 	FILE *out = path ? fopen(path, "we") : stdout;
 	int err;
@@ -111,12 +121,14 @@ static bool is_recording(const char *path, const struct option_list *files)
 	if (!path || stat(path, &out))
 		return false;
 	for (size_t i = 0; i < files->count; i++)
-		if (!stat(files->items[i], &in) && in.st_dev == out.st_dev && in.st_ino == out.st_ino)
+		if (!stat(files->items[i], &in) && in.st_dev == out.st_dev &&
+		    in.st_ino == out.st_ino)
 			return true;
 	return false;
 }
 
-static int report(const struct report_options *o, const struct option_list *files, struct error *error)
+static int report(const struct report_options *o, const struct option_list *files,
+		  struct error *error)
 {
 	struct analysis_options wanted = { .series = o->html != NULL };
 	struct analysis *a = NULL;
@@ -158,14 +170,17 @@ static int run(int argc, char **argv)
 		return 0;
 	}
 	if (!err && !files.count)
-		err = error_set(&error, -EINVAL, "report what? spantap report FILE... (spantap record -o FILE makes one)");
+		err = error_set(
+			&error, -EINVAL,
+			"report what? spantap report FILE... (spantap record -o FILE makes one)");
 	if (!err && !o.limit)
 		err = error_set(&error, -EINVAL, "--limit 0 would show nothing");
 	for (int i = 0; !err && i < 2; i++) {
 		const char *path = i ? o.html : o.output;
 
 		if (is_recording(path, &files))
-			err = error_set(&error, -EINVAL, "%s: is the recording; it is not overwritten", path);
+			err = error_set(&error, -EINVAL,
+					"%s: is the recording; it is not overwritten", path);
 	}
 	if (!err)
 		err = report(&o, &files, &error);
@@ -174,4 +189,6 @@ static int run(int argc, char **argv)
 	return err ? EXIT_USAGE : 0;
 }
 
-const struct command report_command = { "report", "what recordings say: endpoints, queries, what to change", run };
+const struct command report_command = { "report",
+					"what recordings say: endpoints, queries, what to change",
+					run };
