@@ -23,6 +23,7 @@ enum event_kind {
 	EVENT_SOCKET = 2,  /* struct event_socket: before the first EVENT_DATA of a socket */
 	EVENT_END = 3,	   /* struct event_end */
 	EVENT_PROCESS = 4, /* struct event_process */
+	EVENT_UNIT = 5,	   /* struct event_unit */
 };
 
 enum event_direction {
@@ -104,6 +105,13 @@ struct event_process {
 	__u32 parent;
 };
 
+/* What runs has started something that will run: a task's context was copied from another's. */
+struct event_unit {
+	struct event_header header;
+	__u64 child, parent; /* as event_data.unit */
+};
+
+_Static_assert(sizeof(struct event_unit) == 40, "event_unit");
 _Static_assert(sizeof(struct event_header) == 24, "event_header");
 _Static_assert(sizeof(struct event_data) == 24 + 48 + 16, "event_data");
 _Static_assert(sizeof(struct event_address) == 20, "event_address");

@@ -8,6 +8,7 @@
 #include "userspace/base/memory.h"
 
 #define FUNCTION_LEN_MAX (64u << 10)
+#define SEGMENT_LEN_MAX (128u << 20)
 
 static int refuse(struct uprobe_plan *plan, const char *function, const char *reason)
 {
@@ -63,4 +64,51 @@ int uprobe_plan_function(struct uprobe_plan *plan, const struct elf *elf, const 
 	if (at_entry)
 		add(plan, at_entry, offset);
 	return 0;
+}
+
+/* The executable segment that the function is in; at: where in it. */
+static const struct elf_segment *segment_of(const struct elf *elf, uint64_t address, uint64_t *at)
+{
+	for (size_t i = 0; i < elf->segment_count; i++) {
+		const struct elf_segment *s = &elf->segments[i];
+
+		*at = address - s->address;
+		if (address >= s->address && *at < s->len)
+			return s;
+	}
+	return NULL;
+}
+
+int uprobe_plan_returns(struct uprobe_plan *plan, const struct elf *elf, const char *function,
+			const char *at_return)
+{
+	struct instruction_returns returns = { 0 };
+	const struct elf_segment *s;
+	const char *reason = NULL;
+	struct elf_function f;
+	uint8_t *code;
+	uint64_t at;
+	int err;
+
+	if (!elf_find(elf, function, &f))
+		return -ENOENT;
+	s = segment_of(elf, f.address, &at);
+	if (!s || s->len > SEGMENT_LEN_MAX)
+		return refuse(plan, function,
+			      s ? "too much code around it" : "its code is not in the file");
+	code = memory_new(s->len);
+	if (!code)
+		return -ENOMEM;
+	err = elf_read(elf, s->offset, code, s->len);
+	if (!err)
+		err = instruction_reach_returns(elf->machine, bytes_of(code, s->len), at, &returns,
+						&reason);
+	memory_free(code);
+	if (reason)
+		return refuse(plan, function, reason);
+	if (!err && returns.count > UPROBE_SITES_MAX - plan->count)
+		return refuse(plan, function, "too many probes");
+	for (size_t i = 0; !err && i < returns.count; i++)
+		add(plan, at_return, s->offset + returns.at[i]);
+	return err;
 }

@@ -28,6 +28,10 @@ struct uprobe_target {
 	const char *name;
 	const void *(*object)(size_t *len); /* the compiled NAME.bpf.c */
 
+	/* Set in each target process alone, not in the file for all who map it: what a language
+	 * runtime does is nobody else's business, and happens often. */
+	bool per_process;
+
 	/* Is this one of its libraries, or a program with one inside? Asked for every file: should
 	 * be quick. */
 	bool (*matches)(const struct elf *elf);
@@ -48,5 +52,13 @@ extern const struct uprobe_target *const uprobe_targets[];
  */
 int uprobe_plan_function(struct uprobe_plan *plan, const struct elf *elf, const char *function,
 			 const char *at_entry, const char *at_return);
+
+/*
+ * Adds probes of the function's return instructions, those in its cold part and in what it ends by
+ * jumping to included: others may use the latter too, so what runs there has to look twice. Errors
+ * as above.
+ */
+int uprobe_plan_returns(struct uprobe_plan *plan, const struct elf *elf, const char *function,
+			const char *at_return);
 
 #endif

@@ -4,8 +4,10 @@
 
 /* A new target is its pair of files and two lines here. */
 extern const struct uprobe_target openssl_target;
+extern const struct uprobe_target cpython_target;
 
 const struct uprobe_target *const uprobe_targets[] = {
 	&openssl_target,
+	&cpython_target,
 	NULL,
 };

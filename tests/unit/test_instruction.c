@@ -148,12 +148,83 @@ static void test_random(void **state)
 	}
 }
 
+/* push; call; test; je cold; mov; pop; jmp tail / int3s / cold: xor; pop; ret / tail: pop; ret */
+static void test_reach(void **state)
+{
+	static const char code[] = "\x56\xe8\x00\x00\x00\x00\x48\x85\xc0\x74\x07\x59\xeb\x08"
+				   "\xcc\xcc\xcc\xcc\x31\xc0\xc3\x90\x58\xc3\xc3";
+	struct instruction_returns out;
+	const char *reason;
+
+	(void)state;
+	assert_int_equal(instruction_reach_returns(
+				 EM_X86_64, guard_put(&guard, bytes_of(code, sizeof(code) - 1)), 0,
+				 &out, &reason),
+			 0);
+	assert_int_equal(out.count, 2); /* not the one behind the tail's */
+	assert_int_equal(out.at[0] + out.at[1], 20 + 23);
+}
+
+static void test_reach_refused(void **state)
+{
+	static const struct {
+		const char *code;
+		size_t len;
+		uint64_t entry;
+	} cases[] = {
+		{ "\xff\xe0", 2, 0 },             /* jmp *%rax */
+		{ "\xeb\xfe", 2, 0 },             /* for ever */
+		{ "\x90", 1, 0 },                 /* runs out of the code */
+		{ "\xc3", 1, 1 },                 /* an entry that is not there */
+		{ "\xe9\x00\x10\x00\x00", 5, 0 }, /* away */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct instruction_returns out;
+		const char *reason;
+
+		assert_int_equal(instruction_reach_returns(
+					 EM_X86_64,
+					 guard_put(&guard, bytes_of(cases[i].code, cases[i].len)),
+					 cases[i].entry, &out, &reason),
+				 -ENOTSUP);
+		assert_non_null(reason);
+	}
+}
+
+static void test_reach_random(void **state)
+{
+	uint32_t seed = 7;
+
+	(void)state;
+	for (int round = 0; round < 3000; round++) {
+		struct instruction_returns out;
+		uint8_t code[64];
+		const char *reason;
+		size_t len = 1 + round % sizeof(code);
+
+		for (size_t i = 0; i < len; i++) {
+			seed = seed * 1664525 + 1013904223;
+			code[i] = (uint8_t)(seed >> 16);
+		}
+		if (instruction_reach_returns(round & 1 ? EM_X86_64 : EM_AARCH64,
+					      guard_put(&guard, bytes_of(code, len)), seed % len,
+					      &out, &reason))
+			continue;
+		for (size_t i = 0; i < out.count; i++)
+			assert_true(out.at[i] < len);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_x86_returns), cmocka_unit_test(test_x86_refused),
-		cmocka_unit_test(test_calls),       cmocka_unit_test(test_arm64),
-		cmocka_unit_test(test_too_many),    cmocka_unit_test(test_random),
+		cmocka_unit_test(test_x86_returns),  cmocka_unit_test(test_x86_refused),
+		cmocka_unit_test(test_calls),        cmocka_unit_test(test_arm64),
+		cmocka_unit_test(test_too_many),     cmocka_unit_test(test_random),
+		cmocka_unit_test(test_reach),        cmocka_unit_test(test_reach_refused),
+		cmocka_unit_test(test_reach_random),
 	};
 
 	if (guard_init(&guard, 4096))

@@ -167,6 +167,119 @@ static void test_context_owns(void **state)
 	assert_parent(b, 1, PARENT_UNIT);
 }
 
+/* ---- what a task has started ---------------------------------------------------------------- */
+
+#define CHILD 0x7f0000004000
+#define GRANDCHILD 0x7f0000005000
+static const struct who child = { APP, APP, 0, 0, CHILD },
+			grandchild = { APP, APP, 0, 0, GRANDCHILD };
+
+static void born(uint64_t unit, uint64_t parent)
+{
+	world.now_ns += 1000;
+	stitch_unit_born(world.stitch, APP, unit, parent, world.now_ns);
+}
+
+/* A task that was made for the request writes the answer; its children have called. */
+static void test_children_of_responder(void **state)
+{
+	uint64_t a, deep, b;
+
+	(void)state;
+	open_two(base);
+	born(TASK_A, BASE);
+	born(TASK_B, BASE);
+	born(CHILD, TASK_A);
+	born(GRANDCHILD, CHILD);
+	a = call(0, child);
+	deep = call(0, grandchild);
+	b = call(1, task_b);
+	end_move(&one, DIRECTION_OUT, HTTP_OK, 0, task_a);
+	assert_parent(a, 0, PARENT_LINEAGE);
+	assert_parent(deep, 0, PARENT_LINEAGE);
+	end_move(&two, DIRECTION_OUT, HTTP_OK, 0, task_b);
+	assert_parent(b, 1, PARENT_RESPONDER);
+}
+
+/* The answer is written by a child: a middleware. Its elder's calls count, too. */
+static void test_child_responds(void **state)
+{
+	uint64_t a;
+
+	(void)state;
+	open_two(base);
+	born(TASK_A, BASE);
+	born(CHILD, TASK_A);
+	a = call(0, task_a);
+	end_move(&one, DIRECTION_OUT, HTTP_OK, 0, child);
+	assert_parent(a, 0, PARENT_LINEAGE);
+	end_move(&two, DIRECTION_OUT, HTTP_OK, 0, task_b);
+}
+
+/* Who read it owns it; a child's call needs no answer to be placed. */
+static void test_children_of_reader(void **state)
+{
+	uint64_t a;
+
+	(void)state;
+	request[0] = end_move(&one, DIRECTION_IN, HTTP_GET, 0, task_a);
+	request[1] = end_move(&two, DIRECTION_IN, HTTP_GET, 0, task_b);
+	born(CHILD, TASK_A);
+	a = call(0, child);
+	end_move(&one, DIRECTION_OUT, HTTP_OK, 0, base);
+	assert_parent(a, 0, PARENT_LINEAGE);
+	end_move(&two, DIRECTION_OUT, HTTP_OK, 0, base);
+}
+
+/* Started before the request came: a background task. */
+static void test_elder_than_request(void **state)
+{
+	uint64_t start;
+
+	(void)state;
+	born(CHILD, TASK_A);
+	request[0] = end_move(&one, DIRECTION_IN, HTTP_GET, 0, task_a);
+	request[1] = end_move(&two, DIRECTION_IN, HTTP_GET, 0, task_b);
+	start = call(0, child);
+	end_move(&one, DIRECTION_OUT, HTTP_OK, 0, task_a);
+	end_move(&two, DIRECTION_OUT, HTTP_OK, 0, task_b);
+	assert_parent(start, -1, PARENT_NONE);
+}
+
+/* An address that is used again: the former task's call stays with what had started that. */
+static void test_address_used_again(void **state)
+{
+	uint64_t first, second;
+
+	(void)state;
+	open_two(base);
+	born(TASK_A, BASE);
+	born(TASK_B, BASE);
+	born(CHILD, TASK_A);
+	first = call(0, child);
+	born(CHILD, TASK_B);
+	second = call(0, child);
+	end_move(&two, DIRECTION_OUT, HTTP_OK, 0, task_b);
+	assert_parent(second, 1, PARENT_LINEAGE);
+	end_move(&one, DIRECTION_OUT, HTTP_OK, 0, task_a);
+	assert_non_null(world_find(&world, first));
+	assert_ptr_equal(world_parent(&world, world_find(&world, first)),
+			 world_find(&world, request[0]));
+}
+
+/* A family that goes round in a circle is a lie, and must not be walked for ever. */
+static void test_circle(void **state)
+{
+	(void)state;
+	open_two(base);
+	born(CHILD, GRANDCHILD);
+	born(GRANDCHILD, CHILD);
+	born(CHILD, CHILD);
+	call(0, child);
+	end_move(&one, DIRECTION_OUT, HTTP_OK, 0, grandchild);
+	end_move(&two, DIRECTION_OUT, HTTP_OK, 0, child);
+}
+
 /* Nobody who was there at its begin is left: it goes out alone, though a newer request is open. */
 static void test_given_up(void **state)
 {
@@ -217,9 +330,21 @@ static void test_process_gone(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_tasks),      TEST(test_keep_alive),    TEST(test_open_call),
-		TEST(test_event_loop), TEST(test_worker_thread), TEST(test_context_owns),
-		TEST(test_given_up),   TEST(test_bounded),       TEST(test_process_gone),
+		TEST(test_tasks),
+		TEST(test_keep_alive),
+		TEST(test_open_call),
+		TEST(test_event_loop),
+		TEST(test_worker_thread),
+		TEST(test_context_owns),
+		TEST(test_given_up),
+		TEST(test_bounded),
+		TEST(test_process_gone),
+		TEST(test_children_of_responder),
+		TEST(test_child_responds),
+		TEST(test_children_of_reader),
+		TEST(test_elder_than_request),
+		TEST(test_address_used_again),
+		TEST(test_circle),
 	};
 
 	return cmocka_run_group_tests_name("responder", tests, NULL, NULL);

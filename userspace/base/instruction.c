@@ -103,3 +103,121 @@ int instruction_find_returns(uint32_t machine, struct bytes code, struct instruc
 		return -ENOMEM;
 	return *reason ? -ENOTSUP : 0;
 }
+
+/* ---- following jumps ------------------------------------------------------------------------ */
+
+#define BLOCKS_MAX 128
+#define INSTRUCTIONS_MAX 1000
+
+struct walk {
+	csh handle;
+	cs_arch arch;
+	struct bytes code;
+	struct instruction_returns *out;
+	uint64_t blocks[BLOCKS_MAX]; /* where they begin; those up to `done` were walked */
+	size_t count, done, instructions;
+};
+
+static const char *add_block(struct walk *w, uint64_t at)
+{
+	for (size_t i = 0; i < w->count; i++)
+		if (w->blocks[i] == at)
+			return NULL;
+	if (w->count == BLOCKS_MAX)
+		return "too many jumps";
+	w->blocks[w->count++] = at;
+	return NULL;
+}
+
+static const char *add_return(struct walk *w, uint64_t at)
+{
+	for (size_t i = 0; i < w->out->count; i++)
+		if (w->out->at[i] == at)
+			return NULL;
+	if (w->out->count == INSTRUCTION_RETURNS_MAX)
+		return "too many return instructions";
+	w->out->at[w->out->count++] = at;
+	return NULL;
+}
+
+/* Does the next instruction never run after this one? */
+static bool never_goes_on(const struct walk *w, const cs_insn *i)
+{
+	if (w->arch == CS_ARCH_ARM64)
+		return i->id == ARM64_INS_B && i->detail->arm64.cc <= ARM64_CC_INVALID;
+	return i->id == X86_INS_JMP || i->id == X86_INS_UD2 || i->id == X86_INS_HLT ||
+	       i->id == X86_INS_INT3;
+}
+
+/* One instruction of a block; *ends: it is the block's last. */
+static const char *step(struct walk *w, const cs_insn *i, bool *ends)
+{
+	const char *reason = NULL;
+	uint64_t target;
+
+	*ends = never_goes_on(w, i);
+	if (cs_insn_group(w->handle, i, CS_GRP_RET)) {
+		*ends = true;
+		return add_return(w, i->address);
+	}
+	if (!cs_insn_group(w->handle, i, CS_GRP_JUMP) || is_call(w->handle, w->arch, i))
+		return NULL;
+	if (!jump_target(w->arch, i, &target))
+		return "an indirect jump";
+	if (target <
+	    w->code.len) /* else it goes to another library's code, whose returns are not ours */
+		reason = add_block(w, target);
+	return reason;
+}
+
+static const char *walk_block(struct walk *w, uint64_t at, cs_insn *one)
+{
+	const uint8_t *code = w->code.data + at;
+	size_t left = w->code.len - at;
+	const char *reason = NULL;
+	bool ends = false;
+
+	while (!ends && !reason) {
+		if (++w->instructions > INSTRUCTIONS_MAX)
+			return "too long";
+		if (!left || !cs_disasm_iter(w->handle, &code, &left, &at, one))
+			return "an instruction that Capstone does not know";
+		reason = step(w, one, &ends);
+	}
+	return reason;
+}
+
+int instruction_reach_returns(uint32_t machine, struct bytes code, uint64_t entry,
+			      struct instruction_returns *out, const char **reason)
+{
+	const struct architecture *a = architecture_of(machine);
+	struct walk w = { .code = code, .out = out };
+	cs_insn *one;
+
+	*out = (struct instruction_returns){ 0 };
+	*reason = !a                  ? "neither x86-64 nor arm64"
+		  : entry >= code.len ? "its code is not in the file"
+				      : NULL;
+	if (*reason)
+		return -ENOTSUP;
+	w.arch = a->arch;
+	if (cs_open(a->arch, a->arch == CS_ARCH_X86 ? CS_MODE_64 : CS_MODE_ARM, &w.handle) !=
+	    CS_ERR_OK)
+		return -ENOMEM;
+	cs_option(w.handle, CS_OPT_DETAIL, CS_OPT_ON);
+	one = cs_malloc(w.handle);
+	add_block(&w, entry);
+	while (one && !*reason && w.done < w.count) {
+		uint64_t at = w.blocks[w.done++];
+
+		*reason = walk_block(&w, at, one);
+	}
+	if (one && !*reason && !out->count)
+		*reason = "no return instruction";
+	if (one)
+		cs_free(one, 1);
+	cs_close(&w.handle);
+	if (!one)
+		return -ENOMEM;
+	return *reason ? -ENOTSUP : 0;
+}

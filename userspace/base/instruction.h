@@ -22,4 +22,14 @@ struct instruction_returns {
 int instruction_find_returns(uint32_t machine, struct bytes code, struct instruction_returns *out,
 			     const char **reason);
 
+/*
+ * The same for a function that other parts of the code belong to: a cold part elsewhere, a tail
+ * call's target. Follows direct jumps from `entry`, a place in `code`, and finds all return
+ * instructions on the way; out->at are places in code. A call that never returns is not known for
+ * one, so returns of what stands behind it may be among them: what runs there has to look twice. 0;
+ * -ENOTSUP with a reason; -ENOMEM.
+ */
+int instruction_reach_returns(uint32_t machine, struct bytes code, uint64_t entry,
+			      struct instruction_returns *out, const char **reason);
+
 #endif

@@ -36,10 +36,16 @@
 #define LOOK_LATE_NS (2 * NS_PER_SECOND)
 #define FORGET_NS (30 * NS_PER_SECOND) /* files without a target: inodes are given away */
 
+struct probes {
+	struct bpf_link **links;
+	size_t count;
+};
+
 struct process {
 	uint32_t pid;
 	uint64_t since_ns, next_ns;
 	uint64_t executable_kib; /* mapped at the last look */
+	struct probes probes;    /* of its own: those of a runtime */
 };
 
 struct file_key {
@@ -57,9 +63,9 @@ struct file {
 	struct file_key key;
 	uint64_t seen_ns;
 	struct file_identity identity;
-	struct bpf_link **links;
-	size_t link_count;
-	bool probed; /* or the same file is, under another key */
+	struct probes probes;
+	bool probed;    /* or the same file is, under another key */
+	size_t runtime; /* index of the per-process target that it is for, plus 1; 0: none */
 };
 
 struct attach {
@@ -77,7 +83,8 @@ static int set_config(struct bpf_object *object, const struct config *config)
 {
 	struct bpf_map *map;
 
-	bpf_object__for_each_map(map, object) {
+	bpf_object__for_each_map(map, object)
+	{
 		if (strstr(bpf_map__name(map), ".rodata"))
 			return bpf_map__set_initial_value(map, config, sizeof(*config));
 	}
@@ -107,7 +114,7 @@ static int load(const struct uprobe_target *target, struct bpf_object *owner,
 	return err;
 }
 
-struct attach *attach_new(struct bpf_object *owner, const struct config *config,
+struct attach *attach_new(struct bpf_object *owner, const struct config *config, bool runtimes,
 			  struct hook_table *hooks)
 {
 	struct attach *a = memory_new(sizeof(*a));
@@ -119,22 +126,29 @@ struct attach *attach_new(struct bpf_object *owner, const struct config *config,
 	map_init(&a->files, sizeof(struct file_key), FILES_MAX);
 	buf_init(&a->text, MAPS_LEN_MAX);
 	for (size_t i = 0; uprobe_targets[i] && i < TARGETS_LIMIT; i++) {
-		int err = load(uprobe_targets[i], owner, config, &a->objects[i]);
+		int err;
 
-		hook_set(hooks, HOOK_TLS, err ? HOOK_UNAVAILABLE : HOOK_AVAILABLE,
-			 !err                   ? ""
-			 : object_last_log()[0] ? object_last_log()
-						: error_name(err));
+		if (uprobe_targets[i]->per_process && !runtimes)
+			continue;
+		err = load(uprobe_targets[i], owner, config, &a->objects[i]);
+		if (uprobe_targets[i]->per_process)
+			hook_set(hooks, HOOK_RUNTIME, err ? HOOK_UNAVAILABLE : HOOK_AVAILABLE,
+				 err ? error_name(err) : "");
+		else
+			hook_set(hooks, HOOK_TLS, err ? HOOK_UNAVAILABLE : HOOK_AVAILABLE,
+				 !err                   ? ""
+				 : object_last_log()[0] ? object_last_log()
+							: error_name(err));
 	}
 	return a;
 }
 
-static void detach(struct file *f)
+static void detach(struct probes *p)
 {
-	while (f->link_count)
-		bpf_link__destroy(f->links[--f->link_count]);
-	memory_free(f->links);
-	f->links = NULL;
+	while (p->count)
+		bpf_link__destroy(p->links[--p->count]);
+	memory_free(p->links);
+	p->links = NULL;
 }
 
 void attach_free(struct attach *a)
@@ -145,10 +159,12 @@ void attach_free(struct attach *a)
 
 	if (!a)
 		return;
-	while ((p = map_next(&a->processes, &at)))
+	while ((p = map_next(&a->processes, &at))) {
+		detach(&p->probes);
 		memory_free(p);
+	}
 	for (at = 0; (f = map_next(&a->files, &at));) {
-		detach(f);
+		detach(&f->probes);
 		memory_free(f);
 	}
 	for (size_t i = 0; i < TARGETS_LIMIT; i++)
@@ -161,7 +177,8 @@ void attach_free(struct attach *a)
 
 /* ---- one file ------------------------------------------------------------------------------- */
 
-static int set_probe(struct bpf_object *object, int fd, const struct uprobe_site *site,
+/* pid -1: of all processes. */
+static int set_probe(struct bpf_object *object, int fd, const struct uprobe_site *site, pid_t pid,
 		     struct bpf_link **out)
 {
 	struct bpf_program *program = bpf_object__find_program_by_name(object, site->program);
@@ -171,24 +188,24 @@ static int set_probe(struct bpf_object *object, int fd, const struct uprobe_site
 		return -ENOENT;
 	/* The very file that was looked at, whatever its path means now, in whichever namespace. */
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	*out = bpf_program__attach_uprobe(program, false, -1, path, site->offset);
+	*out = bpf_program__attach_uprobe(program, false, pid, path, site->offset);
 	return *out ? 0 : -errno;
 }
 
-static int set_probes(struct bpf_object *object, int fd, const struct uprobe_plan *plan,
-		      struct file *f)
+static int set_probes(struct bpf_object *object, int fd, const struct uprobe_plan *plan, pid_t pid,
+		      struct probes *out)
 {
 	int err = 0;
 
-	f->links = memory_array(plan->count, sizeof(*f->links));
-	if (!f->links)
+	out->links = memory_array(plan->count, sizeof(*out->links));
+	if (!out->links)
 		return -ENOMEM;
 	for (size_t i = 0; !err && i < plan->count; i++) {
-		err = set_probe(object, fd, &plan->sites[i], &f->links[f->link_count]);
-		f->link_count += !err;
+		err = set_probe(object, fd, &plan->sites[i], pid, &out->links[out->count]);
+		out->count += !err;
 	}
 	if (err)
-		detach(f);
+		detach(out);
 	return err;
 }
 
@@ -220,7 +237,7 @@ static bool probed_already(const struct attach *a, const struct file *f)
 	size_t at = 0;
 
 	while ((other = map_next(&a->files, &at)))
-		if (other->link_count && same(&other->identity, &f->identity))
+		if (other->probes.count && same(&other->identity, &f->identity))
 			return true;
 	return false;
 }
@@ -238,27 +255,32 @@ static void tell(struct attach *a, const struct mapping *m, const char *what)
 static void probe_file(struct attach *a, const struct mapping *m, int fd, const struct elf *elf,
 		       struct file *f)
 {
-	for (size_t i = 0; uprobe_targets[i] && i < TARGETS_LIMIT && !f->probed; i++) {
+	for (size_t i = 0; uprobe_targets[i] && i < TARGETS_LIMIT; i++) {
 		struct uprobe_plan plan = { 0 };
 		int err;
 
-		if (!a->objects[i] || !uprobe_targets[i]->matches(elf) ||
-		    !identify(fd, &f->identity))
+		if (!a->objects[i] || !uprobe_targets[i]->matches(elf))
+			continue;
+		if (uprobe_targets[i]->per_process) {
+			f->runtime = i + 1;
+			continue;
+		}
+		if (f->probed || !identify(fd, &f->identity))
 			continue;
 		f->probed = probed_already(a, f);
 		if (f->probed)
-			return;
+			continue;
 		err = uprobe_targets[i]->locate(elf, &plan);
 		if (!err && plan.count)
-			err = set_probes(a->objects[i], fd, &plan, f);
+			err = set_probes(a->objects[i], fd, &plan, -1, &f->probes);
 		if (err)
 			tell(a, m, error_name(err));
 		else if (plan.refused[0])
 			tell(a, m, plan.refused);
-		f->probed = !err && f->link_count;
+		f->probed = !err && f->probes.count;
 		if (f->probed)
-			log_debug("%s: %zu probes in %.*s", uprobe_targets[i]->name, f->link_count,
-				  (int)m->path.len, (const char *)m->path.data);
+			log_debug("%s: %zu probes in %.*s", uprobe_targets[i]->name,
+				  f->probes.count, (int)m->path.len, (const char *)m->path.data);
 	}
 }
 
@@ -275,22 +297,47 @@ static void look_at_file(struct attach *a, uint32_t pid, const struct mapping *m
 	close(fd);
 }
 
-static void meet_file(struct attach *a, uint32_t pid, const struct mapping *m, uint64_t now_ns)
+static struct file *meet_file(struct attach *a, uint32_t pid, const struct mapping *m,
+			      uint64_t now_ns)
 {
 	struct file_key key = { m->inode, m->major, m->minor };
 	struct file *f = map_find(&a->files, &key);
 
-	if (f && (f->probed || now_ns < f->seen_ns + FORGET_NS))
-		return;
+	if (f && (f->probed || f->runtime || now_ns < f->seen_ns + FORGET_NS))
+		return f;
 	if (!f) {
 		f = memory_new(sizeof(*f));
 		if (!f || map_set(&a->files, &key, f)) {
 			memory_free(f);
-			return;
+			return NULL;
 		}
 	}
 	f->seen_ns = now_ns;
 	look_at_file(a, pid, m, f);
+	return f;
+}
+
+/* A runtime's probes are set in this process alone: others that map the same file pay nothing. */
+static void probe_runtime(struct attach *a, struct process *p, const struct mapping *m,
+			  const struct file *f)
+{
+	const struct uprobe_target *target = uprobe_targets[f->runtime - 1];
+	struct uprobe_plan plan = { 0 };
+	int fd = mapping_open(p->pid, m), err;
+	struct elf elf;
+
+	if (fd < 0)
+		return;
+	err = elf_init(&elf, fd);
+	if (!err)
+		err = target->locate(&elf, &plan);
+	if (!err && plan.count)
+		err = set_probes(a->objects[f->runtime - 1], fd, &plan, (pid_t)p->pid, &p->probes);
+	if (err || !plan.count)
+		log_debug("pid %u: %s: not probed: %s", p->pid, target->name,
+			  plan.refused[0] ? plan.refused : error_name(err));
+	elf_release(&elf);
+	close(fd);
 }
 
 /* ---- one process ---------------------------------------------------------------------------- */
@@ -321,6 +368,7 @@ static void look_at_process(struct attach *a, struct process *p, uint64_t now_ns
 {
 	uint64_t kib = executable_kib(a, p->pid);
 	struct mapping m, last = { 0 };
+	const struct file *f;
 	struct bytes text;
 
 	if (kib == p->executable_kib)
@@ -332,9 +380,12 @@ static void look_at_process(struct attach *a, struct process *p, uint64_t now_ns
 	for (text = buf_bytes(&a->text); mapping_next(&text, &m); last = m) {
 		if (!m.executable || !m.inode || !m.path.len || m.path.data[0] != '/')
 			continue;
-		if (m.inode != last.inode || m.major != last.major || m.minor != last.minor ||
-		    !last.executable)
-			meet_file(a, p->pid, &m, now_ns);
+		if (m.inode == last.inode && m.major == last.major && m.minor == last.minor &&
+		    last.executable)
+			continue;
+		f = meet_file(a, p->pid, &m, now_ns);
+		if (f && f->runtime && !p->probes.count)
+			probe_runtime(a, p, &m, f);
 	}
 }
 
@@ -368,6 +419,10 @@ static void schedule(struct attach *a, uint32_t pid, uint64_t now_ns, uint64_t f
 
 void attach_add(struct attach *a, uint32_t pid, uint64_t now_ns)
 {
+	struct process *p = a ? map_find(&a->processes, &pid) : NULL;
+
+	if (p) /* another program: its memory is new */
+		detach(&p->probes);
 	if (a)
 		schedule(a, pid, now_ns, now_ns);
 }
@@ -385,16 +440,23 @@ void attach_add_new(struct attach *a, const struct targets *targets, uint64_t no
 	attach_tick(a, now_ns);
 }
 
-void attach_add_child(struct attach *a, uint32_t pid, uint64_t now_ns)
+void attach_add_child(struct attach *a, uint32_t pid, uint32_t parent, uint64_t now_ns)
 {
-	if (a)
-		schedule(a, pid, now_ns, now_ns + LOOK_LATE_NS);
+	const struct process *p = a ? map_find(&a->processes, &parent) : NULL;
+
+	if (a) /* a runtime's probes have to be set again, and soon */
+		schedule(a, pid, now_ns,
+			 now_ns + (p && p->probes.count ? LOOK_SOON_NS : LOOK_LATE_NS));
 }
 
 void attach_remove(struct attach *a, uint32_t pid)
 {
-	if (a)
-		memory_free(map_remove(&a->processes, &pid));
+	struct process *p = a ? map_remove(&a->processes, &pid) : NULL;
+
+	if (!p)
+		return;
+	detach(&p->probes);
+	memory_free(p);
 }
 
 void attach_tick(struct attach *a, uint64_t now_ns)
@@ -440,7 +502,7 @@ int attach_probe(struct attach *a)
 	if (!err && !elf_offset(&elf, elf.start, 1, &site.offset))
 		err = -ENOEXEC;
 	if (!err)
-		err = set_probe(a->objects[0], fd, &site, &link);
+		err = set_probe(a->objects[0], fd, &site, -1, &link);
 	bpf_link__destroy(link);
 	elf_release(&elf);
 	close(fd);

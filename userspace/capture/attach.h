@@ -18,10 +18,11 @@ struct attach;
 
 /*
  * Loads the objects of uprobes/, sharing the maps of owner, which must outlive it. A target that
- * the kernel refuses is left out; hooks (borrowed) says so. NULL only when memory is refused, and
- * NULL is fine for all below.
+ * the kernel refuses is left out; hooks (borrowed) says so. runtimes: those of language runtimes,
+ * too, which are set in each target alone. NULL only when memory is refused, and NULL is fine for
+ * all below.
  */
-struct attach *attach_new(struct bpf_object *owner, const struct config *config,
+struct attach *attach_new(struct bpf_object *owner, const struct config *config, bool runtimes,
 			  struct hook_table *hooks);
 void attach_free(struct attach *a);
 
@@ -32,7 +33,7 @@ void attach_add_new(struct attach *a, const struct targets *targets, uint64_t no
 void attach_add(struct attach *a, uint32_t pid, uint64_t now_ns);
 
 /* A child of a process that was looked at: it has what its parent has, for now. */
-void attach_add_child(struct attach *a, uint32_t pid, uint64_t now_ns);
+void attach_add_child(struct attach *a, uint32_t pid, uint32_t parent, uint64_t now_ns);
 
 void attach_remove(struct attach *a, uint32_t pid);
 

@@ -35,7 +35,7 @@ struct capture {
 	struct socket_table *sockets;
 	struct packet_capture *packets; /* CAPTURE_PACKET only */
 	struct attach *attach;
-	struct recipes *recipes;		/* NULL: no uprobes */
+	struct recipes *recipes; /* NULL: no uprobes */
 	struct packet_losses final_packets;
 	struct connection_counters final; /* sums when the sockets have been freed */
 	struct socket_counters final_sockets;
@@ -50,8 +50,8 @@ const char *capture_mode_name(enum capture_mode mode)
 }
 
 /*
- * What the kernel copies until user space knows the protocol: either flow may carry requests, and a pipeline can
- * begin with the first transfer.
+ * What the kernel copies until user space knows the protocol: either flow may carry requests, and a
+ * pipeline can begin with the first transfer.
  */
 #define FIRST_COPY 4096
 static struct config config_of(const struct capture_options *o)
@@ -60,7 +60,9 @@ static struct config config_of(const struct capture_options *o)
 
 	if (head < FIRST_COPY)
 		head = FIRST_COPY;
-	return (struct config){ .head_in = head, .head_out = head, .wake_bytes = o->ring_bytes / 4 };
+	return (struct config){ .head_in = head,
+				.head_out = head,
+				.wake_bytes = o->ring_bytes / 4 };
 }
 
 /* ---- loading -------------------------------------------------------------------------------- */
@@ -134,7 +136,7 @@ static void load_uprobes(struct capture *c)
 {
 	struct config config = config_of(&c->options);
 
-	c->attach = attach_new(c->process->obj, &config, &c->hooks);
+	c->attach = attach_new(c->process->obj, &config, c->options.runtime_hooks, &c->hooks);
 }
 
 /* The hook of the mode, or in AUTO the first that works. */
@@ -144,7 +146,8 @@ static int load_hooks(struct capture *c, struct error *error)
 	int err = -ENOTSUP;
 
 	if (mode == CAPTURE_PACKET) {
-		c->packets = packet_capture_new(c->sockets, c->targets, bpf_map__fd(c->process->maps.targets));
+		c->packets = packet_capture_new(c->sockets, c->targets,
+						bpf_map__fd(c->process->maps.targets));
 		c->mode = CAPTURE_PACKET;
 		return c->packets ? 0 : -ENOMEM;
 	}
@@ -154,7 +157,8 @@ static int load_hooks(struct capture *c, struct error *error)
 			note(c, HOOK_SOCKET, err);
 		} else {
 			hook_set(&c->hooks, HOOK_SOCKET, HOOK_UNAVAILABLE,
-				 "the kernel has no sock_send_length tracepoint (Linux 6.3 and newer have)");
+				 "the kernel has no sock_send_length tracepoint (Linux 6.3 and "
+				 "newer have)");
 		}
 		c->mode = CAPTURE_SOCKET;
 	}
@@ -165,10 +169,12 @@ static int load_hooks(struct capture *c, struct error *error)
 	}
 	hook_set(&c->hooks, HOOK_TCP_STATE, err ? HOOK_UNAVAILABLE : HOOK_AVAILABLE, "");
 	if (err)
-		return error_set(error, err, "capture %s: %s; try --capture auto, and `spantap doctor` for what works",
-				 capture_mode_name(mode),
-				 mode == CAPTURE_SOCKET ? c->hooks.hooks[HOOK_SOCKET].reason :
-							  c->hooks.hooks[HOOK_SYSCALL].reason);
+		return error_set(
+			error, err,
+			"capture %s: %s; try --capture auto, and `spantap doctor` for what works",
+			capture_mode_name(mode),
+			mode == CAPTURE_SOCKET ? c->hooks.hooks[HOOK_SOCKET].reason
+					       : c->hooks.hooks[HOOK_SYSCALL].reason);
 	return 0;
 }
 
@@ -180,7 +186,7 @@ static void on_process(struct capture *c, const struct event_process *e)
 
 	if (e->what == PROCESS_FORK) {
 		targets_forked(c->targets, e->header.pid, e->parent);
-		attach_add_child(c->attach, e->header.pid, mark.time_ns);
+		attach_add_child(c->attach, e->header.pid, e->parent, mark.time_ns);
 		recipes_add(c->recipes, e->header.pid, mark.time_ns);
 	} else if (e->what == PROCESS_EXEC) {
 		targets_execed(c->targets, e->header.pid);
@@ -196,6 +202,13 @@ static void on_process(struct capture *c, const struct event_process *e)
 	}
 }
 
+static void on_unit(struct capture *c, const struct event_unit *e)
+{
+	if (c->options.unit_born)
+		c->options.unit_born(c->options.stitch, e->header.pid, e->child, e->parent,
+				     e->header.time_ns);
+}
+
 static void on_event(void *context, const struct event_header *event)
 {
 	struct capture *c = context;
@@ -203,6 +216,8 @@ static void on_event(void *context, const struct event_header *event)
 	c->events++;
 	if (event->kind == EVENT_PROCESS)
 		on_process(c, (const void *)event);
+	else if (event->kind == EVENT_UNIT)
+		on_unit(c, (const void *)event);
 	else
 		socket_table_event(c->sockets, event);
 }
@@ -231,7 +246,8 @@ struct capture *capture_new(const struct capture_options *options, struct error 
 	if (!err) {
 		err = load_process(c);
 		if (err)
-			error_set(error, err, "cannot load the process hook: %s", object_last_log());
+			error_set(error, err, "cannot load the process hook: %s",
+				  object_last_log());
 	}
 	if (!err) {
 		sockets.verdicts_fd = bpf_map__fd(c->process->maps.verdicts);
@@ -368,7 +384,8 @@ size_t capture_losses(struct capture *c, struct loss *out, size_t max)
 #define COUNTER_NAME(name, text) #name,
 	static const char *const names[] = { COUNTERS(COUNTER_NAME) };
 #undef COUNTER_NAME
-	const struct socket_counters *s = c->sockets ? socket_table_counters(c->sockets) : &c->final_sockets;
+	const struct socket_counters *s =
+		c->sockets ? socket_table_counters(c->sockets) : &c->final_sockets;
 	struct connection_counters sum = c->final;
 	size_t count = 0;
 
@@ -410,7 +427,9 @@ static void probe_packet(struct capture *c)
 
 void capture_probe(struct hook_table *table)
 {
-	struct capture_options options = { .ring_bytes = 1 << 16, .copy_request = 64, .copy_response = 64 };
+	struct capture_options options = { .ring_bytes = 1 << 16,
+					   .copy_request = 64,
+					   .copy_response = 64 };
 	struct capture c = { .options = options };
 	int err;
 
@@ -423,7 +442,8 @@ void capture_probe(struct hook_table *table)
 		if (object_has_tracepoint("sock_send_length"))
 			note(&c, HOOK_SOCKET, load_socket(&c));
 		else
-			hook_set(&c.hooks, HOOK_SOCKET, HOOK_UNAVAILABLE, "needs Linux 6.3 or newer");
+			hook_set(&c.hooks, HOOK_SOCKET, HOOK_UNAVAILABLE,
+				 "needs Linux 6.3 or newer");
 		note(&c, HOOK_SYSCALL, load_syscall(&c));
 		hook_set(&c.hooks, HOOK_TCP_STATE,
 			 c.socket || c.syscall ? HOOK_AVAILABLE : HOOK_UNAVAILABLE, "");

@@ -26,11 +26,12 @@ struct capture_options {
 	enum capture_mode mode;
 	uint32_t ring_bytes; /* a power of two, at least 64 KiB */
 	uint32_t copy_request, copy_response; /* bytes of a message's head */
-	bool uprobes;
+	bool uprobes, runtime_hooks;
 	const struct protocol *only;
 	const struct connection_observer *observer;
 	void *stitch;
 	void (*process_gone)(void *stitch, uint32_t pid);
+	void (*unit_born)(void *stitch, uint32_t pid, uint64_t child, uint64_t parent, uint64_t time_ns);
 };
 
 struct capture;

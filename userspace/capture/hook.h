@@ -16,6 +16,7 @@
 	X(SYSCALL, "syscall", "no fallback where the socket hook is missing")                     \
 	X(TCP_STATE, "tcp-state", "connections end when they fall silent, not when they close")   \
 	X(TLS, "tls", "the plaintext of TLS connections (OpenSSL) is not seen")                   \
+	X(RUNTIME, "runtime", "tasks that a request's own task starts are not known to be its own") \
 	X(PACKET, "packet", "no capture from packets")
 
 enum hook {

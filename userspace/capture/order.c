@@ -68,6 +68,8 @@ static bool well_formed(const struct event_header *h, size_t size)
 		return size >= sizeof(struct event_end);
 	case EVENT_PROCESS:
 		return size >= sizeof(struct event_process);
+	case EVENT_UNIT:
+		return size >= sizeof(struct event_unit);
 	}
 	return false;
 }

@@ -138,6 +138,11 @@ static int add_targets(struct session *s, struct error *error)
 	return err;
 }
 
+static void unit_was_born(void *stitch, uint32_t pid, uint64_t child, uint64_t parent, uint64_t time_ns)
+{
+	stitch_unit_born(stitch, pid, child, parent, time_ns);
+}
+
 static void forget_process(void *stitch, uint32_t pid)
 {
 	stitch_process_gone(stitch, pid);
@@ -152,10 +157,12 @@ static int open_capture(struct session *s, pid_t started, struct error *error)
 		.copy_request = (uint32_t)o->request_bytes,
 		.copy_response = (uint32_t)o->response_bytes,
 		.uprobes = !o->no_uprobes,
+		.runtime_hooks = !o->no_runtime_hooks,
 		.only = o->protocol ? protocol_find(o->protocol) : NULL,
 		.observer = &stitch_observer,
 		.stitch = s->stitch,
 		.process_gone = forget_process,
+		.unit_born = unit_was_born,
 	};
 	struct select_pids none;
 	int err = 0;

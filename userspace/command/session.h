@@ -22,7 +22,7 @@ struct session_options {
 	uint64_t duration_ns;
 	uint64_t request_bytes, response_bytes, ring_bytes;
 	const char *protocol;
-	bool no_redact, no_uprobes;
+	bool no_redact, no_uprobes, no_runtime_hooks;
 	struct option_list routes;
 	const char *otlp, *datadog; /* NULL: not asked for */
 	bool json, help, verbose;
@@ -57,6 +57,7 @@ struct session_options {
 	{ "ring-bytes", 0, OPTION_SIZE, offsetof(struct session_options, ring_bytes), "SIZE", "buffer between kernel and spantap (16M)" }, \
 	{ "protocol", 0, OPTION_TEXT, offsetof(struct session_options, protocol), "NAME", "decode as http, postgresql, mysql or redis only" }, \
 	{ "no-uprobes", 0, OPTION_FLAG, offsetof(struct session_options, no_uprobes), NULL, "attach nothing inside the target's libraries" }, \
+	{ "no-runtime-hooks", 0, OPTION_FLAG, offsetof(struct session_options, no_runtime_hooks), NULL, "do not watch language runtimes start tasks" }, \
 	{ "route", 0, OPTION_LIST, offsetof(struct session_options, routes), "PATTERN", "name paths like this one: /user/:name/*" }, \
 	{ "no-redact", 0, OPTION_FLAG, offsetof(struct session_options, no_redact), NULL, "keep literals, query values and messages" }
 

@@ -20,6 +20,7 @@ struct node;
 	X(exact)     \
 	X(unit)      \
 	X(context)   \
+	X(lineage)   \
 	X(responder) \
 	X(exclusive)
 

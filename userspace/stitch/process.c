@@ -54,6 +54,20 @@ struct process_requests *process_of(struct process_table *t, uint32_t pid)
 	return p;
 }
 
+/* Out of the family: its children have no known parent any more. */
+static void unit_leave(struct unit_requests *u)
+{
+	while (!list_empty(&u->children)) {
+		struct unit_requests *child =
+			LIST_ENTRY(u->children.next, struct unit_requests, sibling);
+
+		child->parent = NULL;
+		list_remove(&child->sibling);
+	}
+	list_remove(&u->sibling);
+	u->parent = NULL;
+}
+
 static void forget_units(struct process_table *t)
 {
 	struct unit_entry *u;
@@ -65,6 +79,7 @@ static void forget_units(struct process_table *t)
 			u->requests.recent = false;
 			continue;
 		}
+		unit_leave(&u->requests);
 		map_remove(&t->units, &u->key);
 		memory_free(u);
 	}
@@ -89,7 +104,32 @@ struct unit_requests *unit_of(struct process_table *t, uint32_t pid, uint64_t un
 	}
 	u->key = key;
 	list_init(&u->requests.calls);
+	list_init(&u->requests.children);
+	list_init(&u->requests.sibling);
 	return &u->requests;
+}
+
+void unit_born(struct process_table *t, uint32_t pid, uint64_t child, uint64_t parent,
+	       uint64_t time_ns)
+{
+	struct unit_requests *u = unit_of(t, pid, child), *p = unit_of(t, pid, parent);
+
+	if (!u || !p || u == p)
+		return;
+	while (!list_empty(&u->calls)) {
+		struct list *call = u->calls.next;
+
+		list_remove(call);
+		if (u->parent)
+			list_append(&u->parent->calls, call);
+	}
+	unit_leave(u);
+	u->served = u->open_count > 0;
+	u->shared = u->open_count > 1;
+	u->answered_ns = 0;
+	u->born_ns = time_ns;
+	u->parent = p;
+	list_append(&p->children, &u->sibling);
 }
 
 struct unit_requests *unit_of_thread(struct process_table *t, const struct mark *mark)
@@ -160,6 +200,7 @@ void process_gone(struct process_table *t, uint32_t pid)
 	while ((u = map_next(&t->units, &at))) {
 		if (u->key.pid != pid || u->requests.open_count || !list_empty(&u->requests.calls))
 			continue;
+		unit_leave(&u->requests);
 		map_remove(&t->units, &u->key);
 		memory_free(u);
 	}

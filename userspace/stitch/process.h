@@ -25,6 +25,9 @@ struct unit_requests {
 	struct node *only;    /* the open one, when open_count is 1 */
 	uint64_t answered_ns; /* when it last wrote an answer */
 	struct list calls;    /* its calls without a parent so far, by begin */
+	struct unit_requests *parent; /* what started it; NULL: not known */
+	struct list children, sibling;
+	uint64_t born_ns; /* when that was */
 };
 
 struct process_table {
@@ -48,6 +51,13 @@ struct unit_requests *unit_of_thread(struct process_table *t, const struct mark 
 
 /* The runtime's context that was current then; NULL where there is none. */
 struct unit_requests *unit_of_context(struct process_table *t, const struct mark *mark);
+
+/*
+ * `parent` has started `child`, which is a new one even when its id was used before. Ids that are
+ * addresses are used again at once: calls that the former one made belong to what had started it.
+ */
+void unit_born(struct process_table *t, uint32_t pid, uint64_t child, uint64_t parent,
+	       uint64_t time_ns);
 
 /* The unit has read a request, which it owns until the answer is out. */
 void unit_opens(struct unit_requests *u, struct node *request);

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Layer L4: what writes a request's answer has worked for it: its calls since it last wrote an
- * answer, as far as they were made after this request was read. Known when the answer is written,
- * so calls that have ended by then were held (stitch.c). Says nothing of what reads requests while
- * others are open: an event loop writes everybody's answers.
+ * answer, as far as they were made after this request was read; and those of what was started for
+ * the request, by it or by what had started it (label `lineage`, L2). Known when the answer is
+ * written, so calls that have ended by then were held (stitch.c). Says nothing of what reads
+ * requests while others are open: an event loop writes everybody's answers.
  */
 #include "userspace/stitch/stitch.h"
+
+#define GENERATIONS_MAX 8
 
 /* The context, where there is one: it is finer than the thread that it runs on. */
 static struct unit_requests *worker_of(struct stitch *s, const struct mark *mark)
@@ -23,30 +26,71 @@ static void call_begins(struct stitch *s, struct node *call)
 		list_append(&u->calls, &call->made);
 }
 
-static void request_answered(struct stitch *s, struct node *request, const struct mark *answer)
-{
-	struct unit_requests *u = worker_of(s, answer);
-	struct list *at, *next;
-	uint64_t since;
+struct answer {
+	struct stitch *stitch;
+	struct node *request;
+	const struct unit_requests *by;
+	uint64_t since_ns, until_ns; /* of its own calls */
+};
 
-	if (!u)
-		return;
-	since = u->answered_ns > request->read.time_ns ? u->answered_ns : request->read.time_ns;
-	u->answered_ns = answer->time_ns;
+/* The unit's calls since then are the request's; earlier ones nobody will ask for. */
+static void claim_calls(const struct answer *a, struct unit_requests *u, uint64_t since_ns)
+{
+	enum layer_index layer = u == a->by ? LAYER_responder : LAYER_lineage;
+	struct list *at, *next;
+
 	for (at = u->calls.next; at != &u->calls; at = next) {
 		struct node *call = LIST_ENTRY(at, struct node, made);
 
 		next = at->next;
-		if (call->begin.time_ns > answer->time_ns)
-			break;
+		if (call->begin.time_ns > a->until_ns)
+			continue;
 		list_remove(&call->made);
-		if (u->shared || call->begin.time_ns < since)
+		if (u->shared || call->begin.time_ns < since_ns)
 			continue;
 		if (call->held)
-			stitch_claim(s, call, request, LAYER_responder);
-		else if (!call->answered)
-			link_propose(call, LAYER_responder, request, 0);
+			stitch_claim(a->stitch, call, a->request, layer);
+		else if (!call->ended && !call->candidates[layer].request)
+			link_propose(call, layer, a->request, 0);
 	}
+}
+
+static void claim_family(const struct answer *a, struct unit_requests *u, int generation)
+{
+	struct list *at;
+
+	claim_calls(a, u, u == a->by ? a->since_ns : a->request->read.time_ns);
+	for (at = u->children.next; generation < GENERATIONS_MAX && at != &u->children;
+	     at = at->next) {
+		struct unit_requests *child = LIST_ENTRY(at, struct unit_requests, sibling);
+
+		if (child->born_ns >= a->request->read.time_ns)
+			claim_family(a, child, generation + 1);
+	}
+}
+
+/* The eldest of its family that was started for this request: after it was read. */
+static struct unit_requests *eldest(struct unit_requests *u, uint64_t read_ns)
+{
+	for (int i = 0; i < GENERATIONS_MAX && u->parent && u->parent->parent; i++) {
+		if (u->born_ns < read_ns || u->parent->born_ns < read_ns)
+			break;
+		u = u->parent;
+	}
+	return u;
+}
+
+static void request_answered(struct stitch *s, struct node *request, const struct mark *mark)
+{
+	struct answer a = { s, request, worker_of(s, mark), request->read.time_ns, mark->time_ns };
+	struct unit_requests *u = worker_of(s, mark);
+
+	if (!u)
+		return;
+	if (u->answered_ns > a.since_ns)
+		a.since_ns = u->answered_ns;
+	u->answered_ns = mark->time_ns;
+	claim_family(&a, u->shared ? u : eldest(u, request->read.time_ns), 0);
 }
 
 const struct layer responder_layer = {

@@ -48,6 +48,10 @@ void stitch_tick(struct stitch *s, uint64_t now_ns);
 
 void stitch_process_gone(struct stitch *s, uint32_t pid);
 
+/* The unit `parent` has started the unit `child` (marks' `unit`). */
+void stitch_unit_born(struct stitch *s, uint32_t pid, uint64_t child, uint64_t parent,
+		      uint64_t time_ns);
+
 const struct stitch_counters *stitch_counters(const struct stitch *s);
 
 /*

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * At the end of PyContext_CopyCurrent: what is returned is a new context, made while another is
+ * current. Others end at the same instruction, so the result counts only if it is of the current
+ * context's type (PyObject: a counter, then ob_type).
+ */
+#include "bpf/recipe.bpf.h"
+
+#define OB_TYPE 8
+
+char LICENSE[] SEC("license") = "GPL";
+
+static __always_inline __u64 type_of(__u64 object)
+{
+	__u64 type = 0;
+
+	bpf_probe_read_user(&type, sizeof(type), (void *)(object + OB_TYPE));
+	return type;
+}
+
+SEC("uprobe")
+int on_copy_return(struct pt_regs *ctx)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct event_unit e = { .child = PT_REGS_RC(ctx) };
+	__u64 type;
+	__u16 flags = 0;
+
+	e.parent = recipe_walk(task, &flags);
+	if (!e.child || !e.parent || e.child == e.parent)
+		return 0;
+	type = type_of(e.parent);
+	if (!type || type != type_of(e.child))
+		return 0;
+	header_fill(&e.header, EVENT_UNIT, sizeof(e));
+	ring_send(&e, sizeof(e));
+	return 0;
+}
