@@ -429,7 +429,8 @@ void capture_probe(struct hook_table *table)
 {
 	struct capture_options options = { .ring_bytes = 1 << 16,
 					   .copy_request = 64,
-					   .copy_response = 64 };
+					   .copy_response = 64,
+					   .runtime_hooks = true };
 	struct capture c = { .options = options };
 	int err;
 
