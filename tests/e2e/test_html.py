@@ -545,6 +545,8 @@ class Report(Page):
         self.all(".row")[1].click()
         self.assertIn("</script>", self.find(".side").get_attribute("textContent"))
         self.assertIsNone(self.js("return window.owned || null"))
+        beyond = "return [...document.querySelectorAll('.card')].filter((e) => e.scrollWidth > e.clientWidth).map((e) => e.className)"
+        self.assertEqual(self.js(beyond), [])
         self.assertEqual(self.all("main img, main script"), [])
         self.assertLessEqual(self.js("return document.documentElement.scrollWidth"), 1400)
 
