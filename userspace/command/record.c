@@ -249,7 +249,7 @@ static int record(struct session *session, const struct record_options *o, struc
 		err = child_go(child);
 	if (!err)
 		err = session_loop(session, error);
-	if (p.terminal)
+	if (p.shown_ns != p.start_ns && p.terminal)
 		fputs("\r\033[K", stderr);
 	session_end(session);
 	recording_sink_progress(p.sink, &end);
