@@ -306,6 +306,23 @@ static void test_no_batches(void **state)
 	assert_non_null(found_kind(&f, "n_plus_one"));
 }
 
+/* A loop longer than what is looked at: it says so. */
+static void test_endless(void **state)
+{
+	const struct finding *found;
+
+	(void)state;
+	found_begin(&f, "GET /export", 2000000);
+	for (uint64_t i = 0; i < 5000; i++)
+		found_sql(&f, PRODUCT, 100 + i * 250, 200, i + 1);
+	found_end(&f);
+	found = found_only(&f, "n_plus_one");
+	assert_non_null(found);
+	assert_true(found->calls_per_request == 4096);
+	assert_non_null(
+		strstr(found->evidence, "; only the first 4096 calls of a request are looked at"));
+}
+
 /* Redis has a finding of its own. */
 static void test_cache(void **state)
 {
@@ -353,6 +370,7 @@ int main(void)
 		TEST(test_not_whole),
 		TEST(test_cache),
 		TEST(test_again),
+		TEST(test_endless),
 		TEST(test_not_enough_in_slow),
 		TEST(test_batches),
 		TEST(test_no_batches),

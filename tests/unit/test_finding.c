@@ -269,6 +269,24 @@ static void test_brief(void **state)
 		"eager loading\n");
 }
 
+/* What was left out is said. */
+static void test_brief_left_out(void **state)
+{
+	(void)state;
+	found_begin(&f, "GET /a", 1000);
+	found_end(&f);
+	f.analysis->dropped = 7;
+	f.analysis->odd_times = 3;
+	found_finish(&f);
+	brief_print(f.analysis, out, false);
+	fflush(out);
+	assert_non_null(strstr(text, "  not counted: 7 requests or calls, for there are too many "
+				     "different ones\n"));
+	assert_non_null(strstr(text, "  not counted: 3 requests or calls with times that cannot be "
+				     "right\n"));
+	assert_non_null(strstr(text, "GET /a  shop-web: 1 request, 0 errors"));
+}
+
 /* More than anybody reads. */
 static void test_brief_many(void **state)
 {
@@ -460,6 +478,7 @@ int main(void)
 		TEST(test_kind_texts),
 		TEST(test_brief),
 		TEST(test_brief_many),
+		TEST(test_brief_left_out),
 		TEST(test_healthy),
 		TEST(test_benchmark),
 		TEST(test_random),

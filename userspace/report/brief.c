@@ -104,4 +104,13 @@ void brief_print(const struct analysis *a, FILE *out, bool colour)
 		shown++;
 	}
 	print_findings(a, out, colour);
+	if (a->dropped)
+		fprintf(out,
+			"  not counted: %llu requests or calls, for there are too many different "
+			"ones\n",
+			(unsigned long long)a->dropped);
+	if (a->odd_times)
+		fprintf(out,
+			"  not counted: %llu requests or calls with times that cannot be right\n",
+			(unsigned long long)a->odd_times);
 }

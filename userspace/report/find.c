@@ -53,6 +53,9 @@ void draft_add(struct draft *d, const struct conclusion *c, const char *advice)
 {
 	char text[FINDING_SENTENCE_MAX];
 
+	if (c->cut && d->finding.calls_per_request > 0)
+		draft_evidence(d, "; only the first %d calls of a request are looked at",
+			       OBSERVED_CALLS_MAX);
 	snprintf(text, sizeof(text), "%s", advice);
 	d->finding.advice = text;
 	finding_add(c->out, &d->finding);

@@ -183,6 +183,7 @@ void detectors_conclude(void *states, const struct endpoint *e, struct finding_l
 		.kinds = &d->observer.kinds,
 		.requests = d->observer.requests,
 		.total_ns = d->observer.total_ns,
+		.cut = d->observer.cut,
 		.out = out,
 	};
 	for (uint32_t i = 0; i < c.kinds->count; i++)

@@ -24,6 +24,7 @@ struct conclusion {
 	const struct endpoint *endpoint;
 	struct call_kinds *kinds;
 	uint64_t requests, total_ns; /* that were observed; requests is not 0 */
+	uint64_t cut;                /* see struct observer */
 	struct finding_list *out;
 };
 

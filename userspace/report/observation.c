@@ -187,6 +187,7 @@ bool observer_read(struct observer *o, const struct endpoint *e, const struct re
 	if (!observer_room(o, count))
 		return false;
 	o->requests++;
+	o->cut += r->call_count > count;
 	o->total_ns += r->duration_ns;
 	if (count)
 		memset(o->seen, 0, (mask + 1) * sizeof(*o->seen));

@@ -58,6 +58,7 @@ struct observer {
 	uint32_t *seen; /* a table of the calls of the request, by kind and values */
 	size_t capacity;
 	uint64_t requests, total_ns;
+	uint64_t cut; /* requests with more calls than are looked at */
 };
 
 void observer_release(struct observer *o);
