@@ -2,15 +2,19 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """report against what the spans of the same run say, counted here once more and in another way."""
 import collections
+import fcntl
 import fractions
 import json
 import math
 import os
+import pty
 import random
 import re
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 import e2e  # noqa: E402
@@ -380,6 +384,35 @@ class Made(Case):
             self.assertIn(report["recording"]["damage"], done.stderr)
             read += report["recording"]["spans"]
         self.assertGreater(read, 0)
+
+    def on_terminal(self, columns, *words):
+        """What a terminal of this width shows, escape sequences and all."""
+        master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+        process = subprocess.Popen([e2e.SPANTAP, "report", *words], stdout=slave, stderr=slave, env=e2e.environment())
+        os.close(slave)
+        seen = b""
+        try:
+            while data := os.read(master, 65536):
+                seen += data
+        except OSError:  # the other end is closed
+            pass
+        os.close(master)
+        self.assertEqual(process.wait(e2e.CLIENT_SECONDS), 0)
+        return seen.decode().replace("\r\n", "\n")
+
+    def test_terminal(self):
+        """Colours, its width, and of the progress nothing is left."""
+        path, _ = self.make()
+        plain = self.run_report(path, COLUMNS="72").stdout
+        self.assertNotIn("\x1b", plain)
+        seen = self.on_terminal(72, path)
+        self.assertIn("\x1b[1m", seen)
+        lines = re.sub(r"\x1b\[[0-9;]*m", "", seen).split("\n")
+        self.assertEqual([line for line in lines if len(line) > 72], [])
+        self.assertEqual([re.sub("[█▓▒░·]+", "", line) for line in lines],
+                         [re.sub("[█▓▒░·]+", "", line) for line in plain.split("\n")])  # fmt: skip
+        self.assertNotIn("\x1b[1m", self.on_terminal(72, path, "--colour", "never"))
 
     def test_usage(self):
         path, _ = self.make()
