@@ -150,6 +150,19 @@ static void test_two_causes(void **state)
 		       "change); less processor time: 4.0ms less (40% of the change)");
 }
 
+/* Forty queries, a little of each: their sum is said. */
+static void test_spread(void **state)
+{
+	struct made m;
+
+	(void)state;
+	make(&m, 10, 20);
+	call(&m, DEPENDENCY_DATABASE, "SELECT x", 1, 1, 1, 1.5);
+	call(&m, DEPENDENCY_DATABASE, "SELECT y", 1, 1, 1, 1.5);
+	part(&m, TIME_DATABASE, 5, 14);
+	assert_why(&m, "more time in the database, in many calls: 9.0ms more (90% of the change)");
+}
+
 static void test_nothing(void **state)
 {
 	struct made m;
@@ -218,6 +231,7 @@ int main(void)
 		cmocka_unit_test(test_cache),
 		cmocka_unit_test(test_slower_query),
 		cmocka_unit_test(test_two_causes),
+		cmocka_unit_test(test_spread),
 		cmocka_unit_test(test_nothing),
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_long),

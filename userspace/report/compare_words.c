@@ -23,19 +23,33 @@
 
 /* ---- numbers -------------------------------------------------------------------------------- */
 
+static bool in_times(double change)
+{
+	return change > -1 && (1 + change >= TIMES_FROM || 1 + change <= 1 / TIMES_FROM);
+}
+
 const char *change_factor(char out[CHANGE_TEXT_MAX], double change, const char *less,
 			  const char *more)
 {
-	double ratio = 1 + change;
-	const char *word = change < 0 ? less : more, *blank = word[0] ? " " : "";
+	double ratio = change < 0 ? 1 / (1 + change) : 1 + change;
+	const char *word = change < 0 ? less : more;
 
-	if (ratio > 0 && ratio < 1 / TIMES_FROM)
-		snprintf(out, CHANGE_TEXT_MAX, "%.*fx%s%s", 1 / ratio < 10 ? 1 : 0, 1 / ratio,
-			 blank, word);
-	else if (ratio >= TIMES_FROM)
-		snprintf(out, CHANGE_TEXT_MAX, "%.*fx%s%s", ratio < 10 ? 1 : 0, ratio, blank, word);
+	if (in_times(change))
+		snprintf(out, CHANGE_TEXT_MAX, "%.*fx %s", ratio < 10 ? 1 : 0, ratio, word);
 	else
-		snprintf(out, CHANGE_TEXT_MAX, "%.0f%%%s%s", 100 * fabs(change), blank, word);
+		snprintf(out, CHANGE_TEXT_MAX, "%.0f%% %s", 100 * fabs(change), word);
+	return out;
+}
+
+/* A bound of an interval, in the unit that `change` itself is said in. */
+static const char *bound(char out[CHANGE_TEXT_MAX], double value, double change)
+{
+	double ratio = value < 0 ? 1 / (1 + value) : 1 + value;
+
+	if (in_times(change) && value > -1)
+		snprintf(out, CHANGE_TEXT_MAX, "%.*fx", ratio < 10 ? 1 : 0, ratio);
+	else
+		snprintf(out, CHANGE_TEXT_MAX, "%.0f%%", 100 * fabs(value));
 	return out;
 }
 
@@ -97,8 +111,8 @@ static void say_endpoint(struct comparison *c, const struct endpoint_change *e)
 		 change_factor(factor, n->change, "faster", "slower"), by, before, after);
 	if (n->interval && (n->low > 0 || n->high < 0))
 		add_text(c, ", between %s and %s",
-			 change_factor(low, n->change < 0 ? n->high : n->low, "", ""),
-			 change_factor(high, n->change < 0 ? n->low : n->high, "", ""));
+			 bound(low, n->change < 0 ? n->high : n->low, n->change),
+			 bound(high, n->change < 0 ? n->low : n->high, n->change));
 	add_text(c, ")%s%s", e->why[0] ? ": " : "", e->why);
 }
 

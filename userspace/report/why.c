@@ -233,6 +233,38 @@ static void add_parts(struct causes *out, const struct endpoint_change *e)
 	}
 }
 
+/* Is one of these calls said anyway? */
+static bool told(const struct endpoint_change *e, enum dependency d, double change)
+{
+	for (size_t i = 0; i < e->call_count && i < CAUSES_MAX; i++) {
+		const struct call_change *c = &e->call_list[i];
+		double ns = c->ns_per_request_after - c->ns_per_request_before;
+
+		if ((c->after ? c->after : c->before)->query->dependency == d &&
+		    ns / change >= SHARE_LEAST)
+			return true;
+	}
+	return false;
+}
+
+/* Many calls that changed a little each. */
+static void add_dependencies(struct causes *out, const struct endpoint_change *e, double change)
+{
+	static const enum time_part parts[] = { TIME_DATABASE, TIME_CACHE, TIME_SERVICE };
+	static const char *const names[] = { "the database", "the cache", "other services" };
+
+	for (int d = 0; d < DEPENDENCIES; d++) {
+		struct cause *cause = &out->items[out->count];
+
+		if (told(e, (enum dependency)d, change))
+			continue;
+		cause->ns = e->time[parts[d]].difference;
+		snprintf(cause->text, sizeof(cause->text), "%s time in %s, in many calls",
+			 cause->ns < 0 ? "less" : "more", names[d]);
+		out->count++;
+	}
+}
+
 static int by_size(const void *a, const void *b)
 {
 	const struct cause *x = a, *y = b;
@@ -259,6 +291,7 @@ static void explain(struct endpoint_change *e, double change)
 
 	add_calls(&causes, e);
 	add_parts(&causes, e);
+	add_dependencies(&causes, e, change);
 	qsort(causes.items, causes.count, sizeof(causes.items[0]), by_size);
 	for (size_t i = 0; i < causes.count && said < CAUSES_SAID && explained < ENOUGH; i++) {
 		const struct cause *c = &causes.items[i];
