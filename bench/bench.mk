@@ -15,4 +15,11 @@ $(O)/bench/%: $(O)/bench/%.o $(LIB_OBJ)
 bench-record: $(O)/bench/record
 	@$< $(BENCH_SPANS)
 
--include $(O)/bench/record.d
+.PHONY: bench-analysis
+$(O)/bench/analysis: $(O)/tests/lib/made.o
+
+## make bench-analysis  processor time of the analysis per span
+bench-analysis: $(O)/bench/analysis
+	@$<
+
+-include $(O)/bench/record.d $(O)/bench/analysis.d
