@@ -329,6 +329,9 @@ class Screen(Traffic):
             screen = t.wait("endpoints", lambda s: len(rows_or_none(s)) == 3)
             self.assertTrue(screen.isascii(), screen)
             self.assertIn("TIMEv", screen)
+        for locale in ("xx_YY.UTF-8", "''"):  # not installed; none
+            with self.top(LC_ALL=locale, LC_CTYPE="", LANG="") as t:
+                t.wait("all characters", lambda s: "TIME▼" in s)
         with self.top("-n", "1", TERM="dumb") as t:
             screen = t.wait("a table", lambda s: "status 0" in s)
             self.assertIn("cannot be drawn on", screen)

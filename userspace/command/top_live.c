@@ -258,20 +258,23 @@ static void on_free(struct sink *sink)
 
 /* ---- opening, closing ----------------------------------------------------------------------- */
 
-/* Wide characters need a locale; a person who set none has a terminal of today all the same. */
+/*
+ * Wide characters need a locale. Where it is not installed (LANG came with ssh), or none is set,
+ * the terminal is one of today all the same; who asks for another character set, or for C, gets
+ * ASCII.
+ */
 static bool only_ascii(void)
 {
-	const char *names[] = { "LC_ALL", "LC_CTYPE", "LANG" };
+	static const char *const names[] = { "LC_ALL", "LC_CTYPE", "LANG" };
+	const char *value = NULL;
 
 	setlocale(LC_CTYPE, "");
 	if (!strcmp(nl_langinfo(CODESET), "UTF-8"))
 		return false;
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		const char *value = getenv(names[i]);
-
-		if (value && value[0])
-			return true;
-	}
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && !(value && value[0]); i++)
+		value = getenv(names[i]);
+	if (value && value[0] && !strcasestr(value, "utf-8") && !strcasestr(value, "utf8"))
+		return true;
 	return !setlocale(LC_CTYPE, "C.UTF-8");
 }
 
@@ -407,7 +410,7 @@ static int watch(struct top *t, struct error *error)
 	const struct session_options *o = &t->options->session;
 	struct session_watch watch = { -1, step, t };
 	struct session *s = session_new(o, 0, error);
-	bool stay;
+	bool stay, drawn;
 	int err;
 
 	if (!s)
@@ -416,24 +419,27 @@ static int watch(struct top *t, struct error *error)
 	session_add_sink(s, &t->sink);
 	if (!o->pcap)
 		open_screen(t);
-	watch.fd = t->screen ? STDIN_FILENO : -1;
+	drawn = t->screen != NULL;
+	watch.fd = drawn ? STDIN_FILENO : -1;
 	session_watch(s, &watch);
-	if (t->screen)
+	if (drawn)
 		refresh(t, clock_now_ns());
 	else if (!o->pcap && isatty(STDERR_FILENO))
 		log_info("top: watching %zu process%s (capture: %s); Ctrl-C stops",
 			 session_targets(s), session_targets(s) == 1 ? "" : "es", session_mode(s));
 	err = session_loop(s, error);
 	stay = ended_by_itself(t, s);
+	if (!stay) /* letting go of the kernel takes a moment: not with a dead screen */
+		close_screen(t);
 	session_finish(s);
 	t->session = NULL;
 	if (stay && o->pcap && t->model->spans.count)
 		open_screen(t);
-	if (!t->model->requests.count) /* a file of calls: their table */
+	if (o->pcap && !t->model->requests.count) /* a file of calls: their table */
 		t->view.table = TOP_QUERIES;
 	if (stay && t->screen)
 		look(t);
-	else if (!t->screen && t->dirty && !t->quit)
+	else if (!drawn && t->dirty && !t->quit)
 		print(t);
 	return err;
 }
