@@ -19,6 +19,7 @@ import sys
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(HERE, "shop"))
 import shop  # noqa: E402
 from shop import PYTHON, Shop, ShopError, stop_on_signals  # noqa: E402
@@ -83,6 +84,16 @@ FIXES = [
 VERSIONS = ["before", *(fix.version for fix in FIXES)]
 
 
+def code_change(fix):
+    """The fix as `diff -u` shows it."""
+    name = shop.FIXES[fix.version]
+    texts = []
+    for version in ("before", "after"):
+        with open(os.path.join(HERE, "shop", version, name), encoding="utf-8") as source:
+            texts.append(source.readlines())
+    return "".join(difflib.unified_diff(*texts, f"before/{name}", f"after/{name}", n=1))
+
+
 class Story:
     def __init__(self, spantap, directory):
         self.spantap = spantap
@@ -139,15 +150,6 @@ class Story:
         self.run("report", path)
         self.run("report", path, "--html", path.replace(".spantap", ".html"), show=False)
 
-    def show_fix(self, fix):
-        name = shop.FIXES[fix.version]
-        texts = []
-        for version in ("before", "after"):
-            with open(os.path.join(HERE, "shop", version, name), encoding="utf-8") as source:
-                texts.append(source.readlines())
-        say(f"fix it: {fix.title}")
-        print("".join(difflib.unified_diff(*texts, f"before/{name}", f"after/{name}", n=1)), end="", flush=True)
-
     def diff(self, before, after, name):
         """Shows a diff, keeps it as HTML, Markdown and text; its JSON."""
         both = self.recording(before), self.recording(after)
@@ -200,7 +202,8 @@ class Story:
         self.record("before")
         self.report("before")
         for turn, fix in enumerate(FIXES):
-            self.show_fix(fix)
+            say(f"fix it: {fix.title}")
+            print(code_change(fix), end="", flush=True)
             say("prove it: the same traffic, recorded again")
             self.prove(VERSIONS[turn], [fix], f"{turn + 1}-{fix.version}")
         say("all three fixes together")

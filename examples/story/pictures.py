@@ -1,8 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Takes the pictures of the tour from what `make story` left: spantap's pages and its terminal output, in Chromium.
+"""Makes the tour's pictures and texts from what `make story` left: spantap's pages and terminal output, in Chromium.
 
     pictures.py SPANTAP STORY_DIRECTORY OUT_DIRECTORY
+
+Texts go into OUT_DIRECTORY/README.md, between <!-- name --> and <!-- end -->.
 """
 import html
 import os
@@ -15,6 +17,10 @@ import PIL.Image
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.support.ui import WebDriverWait
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+import story  # noqa: E402
 
 WIDTH = 1200
 COLUMNS = 116
@@ -62,8 +68,8 @@ def terminal_page(command, output):
 
 
 class Camera:
-    def __init__(self, spantap, story, out, scratch):
-        self.spantap, self.story, self.out, self.scratch = spantap, story, out, scratch
+    def __init__(self, spantap, directory, out, scratch):
+        self.spantap, self.directory, self.out, self.scratch = spantap, directory, out, scratch
         options = webdriver.ChromeOptions()
         options.binary_location = "/usr/bin/chromium"
         for word in ("headless=new", "no-sandbox", "disable-gpu", "hide-scrollbars", f"window-size={WIDTH},800"):
@@ -90,15 +96,18 @@ class Camera:
         if size > BYTES_MAX:
             sys.exit(f"pictures: {path}: larger than {BYTES_MAX:,} bytes")
 
+    def output(self, *words):
+        """What spantap prints, without the directory."""
+        words = [os.path.join(self.directory, word) if word.endswith(".spantap") else word for word in words]
+        environment = {**os.environ, "COLUMNS": str(COLUMNS)}
+        done = subprocess.run([self.spantap, *words], capture_output=True, text=True, env=environment, check=False)
+        if done.returncode:
+            sys.exit(f"pictures: spantap {' '.join(words)}: {done.stderr}")
+        return done.stdout.replace(self.directory + "/", "")
+
     def terminal(self, name, *words, first=0, last=None):
         """Lines [first, last) of what spantap prints, with the command above them."""
-        command = [self.spantap, *(os.path.join(self.story, w) if w.endswith(".spantap") else w for w in words)]
-        command += ["--colour", "always"]
-        environment = {**os.environ, "COLUMNS": str(COLUMNS)}
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-        if done.returncode:
-            sys.exit(f"pictures: {' '.join(command)}: {done.stderr}")
-        output = "".join(done.stdout.replace(self.story + "/", "").splitlines(keepends=True)[first:last])
+        output = "".join(self.output(*words, "--colour", "always").splitlines(keepends=True)[first:last])
         path = os.path.join(self.scratch, f"{name}.html")
         with open(path, "w", encoding="utf-8") as page:
             page.write(terminal_page("spantap " + " ".join(words), output))
@@ -115,7 +124,7 @@ class Camera:
             {"width": WIDTH, "height": height, "deviceScaleFactor": 1, "mobile": False},
         )
         self.browser.get("about:blank")
-        self.browser.get(f"file://{os.path.join(self.story, file)}#{view}")
+        self.browser.get(f"file://{os.path.join(self.directory, file)}#{view}")
         WebDriverWait(self.browser, 20).until(
             lambda b: b.execute_script("return !document.getElementById('loading')")
         )
@@ -128,11 +137,12 @@ def main():
     if len(sys.argv) != 4:
         print(__doc__.strip(), file=sys.stderr)
         return 2
-    spantap, story, out = (os.path.abspath(path) for path in sys.argv[1:])
+    spantap, directory, out = (os.path.abspath(path) for path in sys.argv[1:])
     with tempfile.TemporaryDirectory(prefix="spantap-pictures.") as scratch:
-        camera = Camera(spantap, story, out, scratch)
+        camera = Camera(spantap, directory, out, scratch)
         try:
             take(camera)
+            write_texts(os.path.join(out, "README.md"), texts(camera))
         finally:
             camera.close()
     return 0
@@ -153,6 +163,36 @@ def take(camera):
     camera.terminal("diff-terminal", "diff", "0-before.spantap", "3-after.spantap", last=50)
     camera.page("diff", "diff-all.html", "overview", 1000)
     camera.page("diff-endpoint", "diff-all.html", orders, 1000)
+
+
+def section(output, title):
+    """From the line that begins so to the next empty one."""
+    found = re.search(rf"^{title}.*?(?=\n\n|\Z)", output, re.M | re.S)
+    return found[0] if found else ""
+
+
+def texts(camera):
+    """By the name of their place: what the report says to change; of each fix the code and its endpoint's numbers."""
+    out = {"findings": section(camera.output("report", "0-before.spantap"), "what to change")}
+    for turn, fix in enumerate(story.FIXES):
+        files = [f"{at}-{story.VERSIONS[at]}.spantap" for at in (turn, turn + 1)]
+        said = camera.output("diff", *files)
+        out[f"fix{turn + 1}"] = story.code_change(fix)
+        out[f"diff{turn + 1}"] = section(said, r"\S") + "\n\n" + section(said, rf"faster +{re.escape(fix.endpoint)}")
+    return out
+
+
+def write_texts(path, out):
+    with open(path, encoding="utf-8") as source:
+        page = source.read()
+    for name, text in out.items():
+        if not text.strip():
+            sys.exit(f"pictures: nothing to show for {name}")
+        block = "".join(f"    {line}".rstrip() + "\n" for line in text.strip("\n").splitlines())
+        before, mark, rest = page.partition(f"<!-- {name} -->\n")
+        page = f"{before}{mark}\n{block}\n{rest[rest.index('<!-- end -->') :]}" if mark else page
+    with open(path, "w", encoding="utf-8") as target:
+        target.write(page)
 
 
 if __name__ == "__main__":
