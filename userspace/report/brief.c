@@ -2,13 +2,16 @@
 /* See brief.h. */
 #include "userspace/report/brief.h"
 
+#include <sys/ioctl.h>
+
 #include "userspace/report/duration.h"
 #include "userspace/report/finding_text.h"
 #include "userspace/report/visible.h"
 
 #define ENDPOINTS_SHOWN 5
 #define FINDINGS_SHOWN 10
-#define WIDTH 120 /* of findings; fits next to a terminal's edge, and in a file */
+#define WIDTH 120     /* of findings, where there is no terminal */
+#define WIDTH_MAX 160 /* of lines that are read */
 
 static const struct {
 	enum time_part part;
@@ -71,13 +74,25 @@ static const struct endpoint *slowest(const struct analysis *a)
 	return found;
 }
 
+static int width_of(FILE *out)
+{
+	struct winsize size;
+	int file = fileno(out);
+
+	if (file < 0 || ioctl(file, TIOCGWINSZ, &size) || !size.ws_col)
+		return WIDTH;
+	return size.ws_col < WIDTH_MAX ? size.ws_col : WIDTH_MAX;
+}
+
 static void print_findings(const struct analysis *a, FILE *out, bool colour)
 {
+	int width = width_of(out);
+
 	if (!a->finding_count)
 		return;
 	fputs("  what to change:\n", out);
 	for (size_t i = 0; i < a->finding_count && i < FINDINGS_SHOWN; i++)
-		finding_print(a->findings[i], out, colour, WIDTH);
+		finding_print(a->findings[i], out, colour, width);
 	if (a->finding_count > FINDINGS_SHOWN)
 		fprintf(out, "    %zu more that cost less: record and report show all\n",
 			a->finding_count - FINDINGS_SHOWN);

@@ -299,7 +299,10 @@ static void tell_sleep(const struct conclusion *c, const struct group *all)
 		"blocked outside of any call for about %s in nearly every request (%s of its "
 		"time): a sleep, or a wait for something that spantap does not see",
 		find_time(time, median), find_share(share, d.finding.share));
-	draft_add(&d, c, "take the pause out, or do what it waits for after the answer was sent");
+	draft_add(&d, c,
+		  "look for a pause in the code, or a call that spantap cannot read; what need not "
+		  "be "
+		  "waited for can be done after the answer was sent");
 }
 
 static void conclude(void *state, const struct conclusion *c)
