@@ -259,6 +259,8 @@ class Real(Case):
         Truth(spans).check(self, report)
         endpoints = {e["endpoint"]: e for e in report["endpoints"]}
         self.assertEqual(endpoints["GET /pair/{id}"]["requests"], 80)
+        if e2e.CAPTURE == "packet":  # no threads there: which request made a call is mostly not known
+            return
         found = {(f["kind"], f["endpoint"]) for f in report["findings"]}
         self.assertIn(("n_plus_one", "GET /orders/{id}"), found)
         self.assertIn(("sleep", "GET /checkout"), found)
