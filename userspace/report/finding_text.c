@@ -67,19 +67,17 @@ static void wrap(FILE *out, const char *first, const char *text, int width)
 	fputc('\n', out);
 }
 
-static void print_text(const struct finding *f, FILE *out, bool colour, int width)
+static void print_text(const struct finding *f, FILE *out, int width)
 {
 	char text[TEXT_SHOWN + 4];
 	size_t len = strlen(f->text);
 
-	if (!len)
+	if (!len || strstr(f->evidence, f->text)) /* said anyway */
 		return;
 	visible(text, TEXT_SHOWN + 1, bytes_of(f->text, len));
 	if (len > TEXT_SHOWN)
 		memcpy(text + strlen(text), "...", 4);
-	fputs(colour ? "\033[2m" : "", out);
 	wrap(out, "", text, width);
-	fputs(colour ? "\033[0m" : "", out);
 }
 
 void finding_print(const struct finding *f, FILE *out, bool colour, int width)
@@ -99,7 +97,7 @@ void finding_print(const struct finding *f, FILE *out, bool colour, int width)
 	if (f->share >= 0.005)
 		fprintf(out, ", %.0f%% of its time", 100 * f->share);
 	fputc('\n', out);
-	print_text(f, out, colour, width);
+	print_text(f, out, width);
 	wrap(out, "", visible(text, sizeof(text), bytes_of_string(f->evidence)), width);
 	if (f->file[0]) {
 		char file[sizeof(f->file) * 3], function[sizeof(f->function) * 3], place[1024];
