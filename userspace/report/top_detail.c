@@ -228,12 +228,12 @@ static void draw_calls(const struct top_model *m, const struct top_entry *e, str
 	while (list && (call = map_next(calls, &at)))
 		if (call->window.count)
 			list[count++] = call;
-	heading(p, count ? "what it calls" : "it calls nothing that was seen");
+	heading(p, count ? "what it calls, per request" : "it calls nothing that was seen");
 	if (count) {
 		qsort(list, count, sizeof(*list), by_total);
 		top_put_text(p->canvas, p->row++, 1, WIDE, STYLE_DIM,
-			     p->canvas->columns >= 60 ? "per req     mean  per req share"
-						      : "per req  per req share");
+			     p->canvas->columns >= 60 ? "  calls     mean     time share"
+						      : "  calls     time share");
 	}
 	for (size_t i = 0; i < count && i < LISTED_MAX; i++)
 		draw_call(m, e, list[i], p);
@@ -308,12 +308,12 @@ static void draw_query(const struct top_model *m, const struct top_entry *e, str
 	heading(p, "text");
 	draw_text(e->text ? e->text : e->name, p);
 	if (target) {
-		heading(p, "sent to");
+		heading(p, "last sent to");
 		top_put_text(p->canvas, p->row++, 3, WIDE, STYLE_PLAIN, target->name);
 	}
 	heading(p, "called by");
 	top_put_text(p->canvas, p->row++, 1, WIDE, STYLE_DIM,
-		     " calls/s per req  time/req  endpoint");
+		     " calls/s per req  time/req  in requests of");
 	while ((endpoint = top_model_next(m, TOP_ENDPOINTS, &at)) && listed < LISTED_MAX) {
 		const struct top_call *call = map_find(&endpoint->endpoint->calls, &e->key);
 
