@@ -8,7 +8,9 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -252,6 +254,44 @@ static void test_read_only(void **state)
 	recordings_close(r);
 }
 
+/* A writer that was killed leaves its log; on a disk that cannot be written, it is read too. */
+static void test_read_only_log(void **state)
+{
+	char disk[] = "/tmp/spantap-disk-XXXXXX", path[64], beside[80];
+	struct recordings *r;
+	pid_t pid;
+
+	(void)state;
+	assert_non_null(mkdtemp(disk));
+	if (mount("none", disk, "tmpfs", 0, "size=20m")) {
+		rmdir(disk);
+		skip(); /* needs root */
+	}
+	snprintf(path, sizeof(path), "%s/x", disk);
+	snprintf(beside, sizeof(beside), "%s-shm", path);
+	pid = fork();
+	if (!pid) {
+		struct sink *sink = recorded_sink(&(struct recording_options){ .path = path });
+		struct recording_progress now = { 0 };
+
+		for (recorded_fill(sink, 0, 100); now.spans < 400; usleep(10000))
+			recording_sink_progress(sink, &now);
+		_exit(0);
+	}
+	waitpid(pid, NULL, 0);
+	unlink(beside);
+	assert_int_equal(mount("none", disk, NULL, MS_REMOUNT | MS_RDONLY, NULL), 0);
+	r = recorded_open(path);
+	uint64_t count = recorded_count(r);
+	bool damaged = recordings_info(r, 0)->damage[0];
+
+	recordings_close(r);
+	umount(disk);
+	rmdir(disk);
+	assert_int_equal(count, 400);
+	assert_false(damaged);
+}
+
 /* Where a recording may go, and where not. */
 static void not_written(const char *path, bool replace, const char *wanted)
 {
@@ -336,7 +376,7 @@ int main(void)
 		cmocka_unit_test(test_no_recordings), cmocka_unit_test(test_hostile_tables),
 		cmocka_unit_test(test_hostile_rows),  cmocka_unit_test(test_truncated),
 		cmocka_unit_test(test_flipped),       cmocka_unit_test(test_read_only),
-		cmocka_unit_test(test_places),
+		cmocka_unit_test(test_read_only_log), cmocka_unit_test(test_places),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

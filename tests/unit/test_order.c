@@ -1,168 +1,133 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* userspace/capture/order.h: events by time, with a window, and records that lie about themselves.
- */
+/* userspace/store/order.c: parents before children, whatever comes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <cmocka.h>
 
-#include "tests/lib/failing.h"
-#include "tests/lib/guard.h"
-#include "userspace/base/memory.h"
-#include "userspace/capture/order.h"
+#include "userspace/span/span.h"
+#include "userspace/store/order.h"
 
-static uint64_t times[4096];
-static uint32_t tids[4096];
-static size_t count;
+#define MANY 20000
 
-static void keep(void *context, const struct event_header *event)
+static struct span *spans[MANY];
+
+/* Span n, a child of `parent` (0: of none), that starts at `start`. */
+static struct span *make(uint32_t n, uint32_t parent, uint64_t start)
 {
-	(void)context;
-	times[count] = event->time_ns;
-	tids[count++] = event->tid;
+	struct span *s = span_new();
+
+	memcpy(s->span_id, &n, sizeof(n));
+	memcpy(s->parent_span_id, &parent, sizeof(parent));
+	s->has_parent = parent;
+	s->start_ns = start;
+	return s;
 }
 
-static void add(struct order *o, uint64_t time_ns, uint32_t tid)
+static uint32_t number(const struct span *s)
 {
-	struct event_process e = { .header = { .time_ns = time_ns,
-					       .kind = EVENT_PROCESS,
-					       .tid = tid,
-					       .size = sizeof(e) } };
+	uint32_t n;
 
-	order_add(o, &e, sizeof(e));
+	memcpy(&n, s->span_id, sizeof(n));
+	return n;
 }
 
-static void test_order(void **state)
+/* spans[] as numbers in text, after ordering. */
+static void ordered(size_t count, const char *wanted)
 {
-	struct order o;
+	size_t kept = count, len = 0;
+	char text[256];
+
+	assert_int_equal(order_spans(spans, &kept), 0);
+	for (size_t i = 0; i < kept; i++)
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%u", i ? " " : "",
+					number(spans[i]));
+	assert_string_equal(text, wanted);
+	for (size_t i = 0; i < count; i++)
+		span_free(spans[i]);
+}
+
+static void test_tree(void **state)
+{
+	(void)state;
+	spans[0] = make(5, 2, 50);
+	spans[1] = make(3, 1, 30);
+	spans[2] = make(1, 0, 10);
+	spans[3] = make(4, 2, 40);
+	spans[4] = make(2, 1, 20);
+	ordered(5, "1 2 4 5 3");
+	spans[0] = make(7, 99, 5); /* its parent is nowhere */
+	spans[1] = make(2, 1, 2);
+	spans[2] = make(1, 0, 10);
+	ordered(3, "7 1 2");
+	ordered(0, "");
+}
+
+static void test_remote(void **state)
+{
+	(void)state;
+	spans[0] = make(2, 1, 20);
+	spans[0]->parent_remote = true;
+	spans[1] = make(1, 9, 10);
+	spans[1]->parent_remote = true;
+	size_t count = 2;
+
+	assert_int_equal(order_spans(spans, &count), 0);
+	assert_true(spans[0]->parent_remote); /* still nowhere */
+	assert_false(spans[1]->parent_remote);
+	span_free(spans[0]);
+	span_free(spans[1]);
+}
+
+static void test_doubles(void **state)
+{
+	(void)state;
+	spans[0] = make(2, 1, 20);
+	spans[1] = make(1, 0, 10);
+	spans[2] = make(2, 1, 20);
+	spans[3] = make(1, 0, 10);
+	ordered(4, "1 2");
+}
+
+/* Their own parents, and in a circle, with something hanging on it. */
+static void test_circles(void **state)
+{
+	(void)state;
+	spans[0] = make(1, 1, 10);
+	ordered(1, "1");
+	spans[0] = make(1, 2, 10);
+	spans[1] = make(2, 3, 20);
+	spans[2] = make(3, 1, 30);
+	spans[3] = make(4, 3, 40);
+	spans[4] = make(5, 0, 50);
+	ordered(5, "5 1 3 2 4");
+}
+
+/* A chain as long as a trace may be: no recursion, and not in quadratic time. */
+static void test_chain(void **state)
+{
+	size_t count = MANY;
 
 	(void)state;
-	count = 0;
-	order_init(&o);
-	add(&o, 30, 1);
-	add(&o, 10, 2);
-	add(&o, 20, 3);
-	add(&o, 20, 4);
-	add(&o, 50, 5);
-	order_hand_out(&o, 20, keep, NULL);
-	assert_int_equal(count, 3);
-	assert_int_equal(tids[0], 2);
-	assert_int_equal(tids[1], 3);
-	assert_int_equal(tids[2], 4);
-	add(&o, 40, 6);
-	add(&o, 15, 7); /* later than the window: it comes when it comes */
-	order_hand_out(&o, 40, keep, NULL);
-	assert_int_equal(count, 6);
-	assert_int_equal(tids[3], 7);
-	assert_int_equal(tids[4], 1);
-	assert_int_equal(tids[5], 6);
-	order_hand_out(&o, UINT64_MAX, keep, NULL);
-	assert_int_equal(tids[6], 5);
-	order_hand_out(&o, UINT64_MAX, keep, NULL);
-	assert_int_equal(count, 7);
-	assert_int_equal(o.dropped, 0);
-	order_release(&o);
-}
-
-/* Wildly out of order too, with the window moving on. */
-static void test_random(void **state)
-{
-	struct order o;
-	uint64_t seed = 1;
-
-	(void)state;
-	for (int round = 0; round < 20; round++) {
-		size_t added = 0;
-
-		count = 0;
-		order_init(&o);
-		for (uint64_t base = 0; base < 4000; base += 400) {
-			for (int i = 0; i < 400; i++, added++) {
-				seed = seed * 6364136223846793005ull + 1;
-				add(&o, base + (seed >> 40) % (round & 1 ? 400 : 4000),
-				    (uint32_t)added);
-			}
-			order_hand_out(&o, base, keep, NULL);
-		}
-		order_hand_out(&o, UINT64_MAX, keep, NULL);
-		assert_int_equal(count, added);
-		for (size_t i = 1; i < count && round & 1; i++)
-			assert_true(times[i - 1] < times[i] ||
-				    (times[i - 1] == times[i] && tids[i - 1] < tids[i]));
-		order_release(&o);
+	for (uint32_t i = 0; i < MANY; i++)
+		spans[i] = make(MANY - i, MANY - i - 1, i);
+	assert_int_equal(order_spans(spans, &count), 0);
+	assert_int_equal(count, MANY);
+	for (uint32_t i = 0; i < MANY; i++) {
+		assert_int_equal(number(spans[i]), i + 1);
+		span_free(spans[i]);
 	}
-}
-
-static void test_hostile(void **state)
-{
-	struct event_data d = { .header = { .kind = EVENT_DATA }, .len = 8, .head_len = 8 };
-	uint8_t record[sizeof(d) + 8] = { 0 };
-	struct guard guard;
-	struct order o;
-
-	(void)state;
-	count = 0;
-	assert_int_equal(guard_init(&guard, sizeof(record)), 0);
-	order_init(&o);
-	memcpy(record, &d, sizeof(d));
-	for (size_t cut = 0; cut <= sizeof(record); cut++) {
-		struct bytes b = guard_put(&guard, bytes_of(record, cut));
-		uint8_t aligned[sizeof(record) + 8] __attribute__((aligned(8)));
-
-		memcpy(aligned, b.data, b.len);
-		order_add(&o, aligned, cut);
-	}
-	assert_int_equal(o.dropped, sizeof(record)); /* only the whole one is right */
-	d.tail_len = 1;                              /* more parts than the whole */
-	memcpy(record, &d, sizeof(d));
-	order_add(&o, record, sizeof(record));
-	d = (struct event_data){ .header = { .kind = EVENT_DATA }, .direction = 2 };
-	order_add(&o, &d, sizeof(d));
-	d.header.kind = 99;
-	order_add(&o, &d, sizeof(d));
-	assert_int_equal(o.dropped, sizeof(record) + 3);
-	/* header.size is not what the record is copied by. */
-	add(&o, 100, 1);
-	((struct event_header *)(void *)(o.batch.arena.data + o.batch.entries[1].at))->size = 1u
-											      << 30;
-	order_hand_out(&o, 1, keep, NULL);
-	order_hand_out(&o, UINT64_MAX, keep, NULL);
-	assert_int_equal(count, 2);
-	order_release(&o);
-	guard_release(&guard);
-}
-
-static void without_memory(void *context)
-{
-	struct order o;
-
-	(void)context;
-	count = 0;
-	order_init(&o);
-	for (uint32_t i = 0; i < 10; i++)
-		add(&o, i, i);
-	order_hand_out(&o, 4, keep, NULL);
-	order_hand_out(&o, UINT64_MAX, keep, NULL);
-	assert_int_equal(count + o.dropped, 10);
-	order_release(&o);
-}
-
-static void test_no_memory(void **state)
-{
-	(void)state;
-	assert_true(failing_loop(without_memory, NULL) > 2);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_order),
-		cmocka_unit_test(test_random),
-		cmocka_unit_test(test_hostile),
-		cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_tree),    cmocka_unit_test(test_remote),
+		cmocka_unit_test(test_doubles), cmocka_unit_test(test_circles),
+		cmocka_unit_test(test_chain),
 	};
 
-	return cmocka_run_group_tests_name("order", tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }

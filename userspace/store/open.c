@@ -101,6 +101,10 @@ static bool has_tables(sqlite3 *db)
 	return true;
 }
 
+/* Where no shared memory can be made beside the file, the log is read without telling others;
+ * nobody writes there. */
+#define ALONE "mode=ro&vfs=unix-none"
+
 static int try_open(struct file *f, const char *parameters, bool damaged)
 {
 	int code = database_open(f->path, parameters, &f->db);
@@ -111,6 +115,8 @@ static int try_open(struct file *f, const char *parameters, bool damaged)
 	sqlite3_db_config(f->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
 	database_run(f->db, "PRAGMA cell_size_check = ON");
 	database_run(f->db, "PRAGMA query_only = ON");
+	if (!strcmp(parameters, ALONE))
+		database_run(f->db, "PRAGMA locking_mode = EXCLUSIVE");
 	/* SQLite refuses a file that is shorter than it says, unless its schema might be written.
 	 */
 	sqlite3_db_config(f->db,
@@ -135,18 +141,30 @@ static bool has_log(const char *path)
 	       !stat(name, &st) && st.st_size;
 }
 
-/* As it should be; without its log, where that cannot be read (a read-only directory); with damage.
- */
+static bool no_access(int code)
+{
+	code &= 0xff;
+	return code == SQLITE_CANTOPEN || code == SQLITE_READONLY || code == SQLITE_IOERR;
+}
+
+/* As it should be; else, in a read-only directory, with its log, or without where that cannot be
+ * read; with damage. */
 static int open_database(struct file *f, struct error *error)
 {
-	int code = try_open(f, "mode=ro", false);
+	const char *how = "mode=ro";
+	int code = try_open(f, how, false);
 
-	if ((code & 0xff) == SQLITE_CANTOPEN || (code & 0xff) == SQLITE_READONLY) {
+	if (no_access(code) && has_log(f->path)) {
+		how = ALONE;
+		code = try_open(f, how, false);
+	}
+	if (no_access(code)) {
+		how = "mode=ro&immutable=1";
 		f->lost.log = has_log(f->path);
-		code = try_open(f, "mode=ro&immutable=1", false);
+		code = try_open(f, how, false);
 	}
 	if ((code & 0xff) == SQLITE_CORRUPT)
-		code = try_open(f, f->lost.log ? "mode=ro&immutable=1" : "mode=ro", true);
+		code = try_open(f, how, true);
 	if ((code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB)
 		return error_set(error, -EINVAL, "%s: is so damaged that nothing can be read",
 				 f->path);
