@@ -195,6 +195,15 @@ static double degrees_of(const struct blocks *b, double inflated)
 	return n > 2 ? n - 1 : 1;
 }
 
+/* Of a variance that is 1 / n + 1 / m; a quarter of each, for how alike neighbours are is an
+ * estimate too. */
+static double plain_degrees(double n, double m)
+{
+	double x = 1 / n, y = 1 / m;
+
+	return (x + y) * (x + y) / (x * x / fmax(1, n / 4) + y * y / fmax(1, m / 4));
+}
+
 void blocks_compare(struct estimate *out, const struct blocks *before, const struct blocks *after,
 		    const struct block_sums *x, const struct block_sums *y, double plain)
 {
@@ -223,8 +232,7 @@ void blocks_compare(struct estimate *out, const struct blocks *before, const str
 		/* Nothing but chance in what blocks differ by: then all values tell, not only their
 		 * means. */
 		out->error = sqrt(plain * fmax(1, sqrt(variance / plain)));
-		/* A quarter: how alike neighbours are is an estimate too. */
-		out->degrees = (before->effective + after->effective) / 4;
+		out->degrees = plain_degrees(before->effective, after->effective);
 	} else {
 		out->error = sqrt(fmax(variance, plain));
 	}
