@@ -403,6 +403,20 @@ class Plain(Traffic):
             t.press("q")
             t.wait("the shell", lambda s: "status 0" in s)
 
+    def test_writing(self):
+        """A reader that has seen enough ends it; a file takes it all; a full disk is said."""
+        command = [e2e.SPANTAP, "top", "--pid", str(self.app.pid), "--interval", "200ms"]
+        with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as top:
+            top.stdout.readline()
+            top.stdout.close()
+            self.assertEqual(top.wait(60), 0)
+        path = self.here.path("tables.jsonl")
+        subprocess.run([*command, "-n", "2", "--json", "-o", path], check=True, timeout=60)
+        self.assertEqual(len([json.loads(line) for line in self.here.read("tables.jsonl").splitlines()]), 2)
+        done = subprocess.run([*command, "-o", "/dev/full"], capture_output=True, text=True, timeout=60, check=False)
+        self.assertEqual(done.returncode, 2)
+        self.assertRegex(done.stderr, "^spantap: cannot write the tables: No space left on device\n$")
+
     def test_refusals(self):
         """What cannot be is said in a sentence."""
         for options, words in (

@@ -38,6 +38,7 @@ struct top {
 	FILE *out;
 	uint64_t started_ns, due_ns, drawn;
 	char target[256], lost[512];
+	int unwritten; /* why standard output or --output failed */
 	bool quit, ascii, dirty;
 };
 
@@ -125,6 +126,10 @@ static void print(struct top *t)
 	else
 		top_plain_table(t->model, &t->status, &plain, t->out);
 	t->dirty = false;
+	if (!ferror(t->out))
+		return;
+	t->quit = true;
+	t->unwritten = errno == EPIPE ? 0 : -errno; /* EPIPE: the reader has seen enough */
 }
 
 static void draw(struct top *t, uint64_t now_ns)
@@ -441,6 +446,9 @@ static int watch(struct top *t, struct error *error)
 		look(t);
 	else if (!drawn && t->dirty && !t->quit)
 		print(t);
+	if (!err && t->unwritten)
+		err = error_set(error, t->unwritten, "cannot write the tables: %s",
+				error_name(t->unwritten));
 	return err;
 }
 
