@@ -16,6 +16,7 @@
 #include "userspace/base/memory.h"
 
 #define RANDOM_TRACES 3000
+#define LARGE 10001
 
 static struct sample sample;
 
@@ -150,6 +151,43 @@ static void test_parts(void **state)
 	recordings_close(r);
 }
 
+/* More than a batch of the queue: it is written in parts, and whole again. Most have one parent,
+ * some a chain of them. */
+static void test_large(void **state)
+{
+	const char *path = recorded_path("large");
+	struct sink *sink = recorded_sink(&(struct recording_options){ .path = path });
+	static struct span *spans[LARGE];
+	struct recordings *r;
+	struct trace trace;
+	trace_ref ref;
+
+	(void)state;
+	for (uint32_t i = 0; i < LARGE; i++) {
+		uint32_t id = i + 1, parent = i % 100 == 99 ? i : 1;
+
+		spans[i] = recorded_random(4);
+		memcpy(spans[i]->span_id, &id, sizeof(id));
+		memcpy(spans[i]->parent_span_id, spans[parent - 1]->span_id, SPAN_ID_SIZE);
+		spans[i]->has_parent = i;
+		spans[i]->parent_remote = false;
+		spans[i]->start_ns = 1700000000000000000 + i;
+		if (!i)
+			memset(spans[i]->parent_span_id, 0, SPAN_ID_SIZE);
+	}
+	sink->trace(sink, &(struct trace){ (const struct span *const *)spans, LARGE });
+	recorded_finish(sink, LARGE);
+	r = recorded_open(path);
+	assert_true(recordings_next(r, &trace, &ref));
+	assert_int_equal(trace.count, LARGE);
+	for (uint32_t i = 0; i < LARGE; i++) {
+		recorded_same(trace.spans[i], spans[i]);
+		span_free(spans[i]);
+	}
+	assert_false(recordings_next(r, &trace, &ref));
+	recordings_close(r);
+}
+
 static void write_and_read(void *context)
 {
 	const char *path = context;
@@ -199,9 +237,8 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sample),
-		cmocka_unit_test(test_random),
-		cmocka_unit_test(test_parts),
+		cmocka_unit_test(test_sample), cmocka_unit_test(test_random),
+		cmocka_unit_test(test_parts),  cmocka_unit_test(test_large),
 		cmocka_unit_test(test_memory),
 	};
 

@@ -125,6 +125,26 @@ static void test_hostile(void **state)
 	assert_int_equal(count("[1,2,3]", 7), 3);
 }
 
+/* A key with escapes stays where it is while a long value is decoded. */
+static void test_escaped_key(void **state)
+{
+	static char json[40000] = "{\"a\\u0001b\":\"\\n";
+	struct values v;
+	struct value value;
+	struct bytes key;
+	struct buf own;
+
+	(void)state;
+	memset(json + strlen(json), 'x', sizeof(json) - 3 - strlen(json));
+	memcpy(json + sizeof(json) - 3, "\"}", 2);
+	buf_init(&own, 1 << 20);
+	values_init(&v, bytes_of_string(json), &own);
+	assert_true(values_next(&v, &key, &value));
+	assert_true(bytes_is(key, "a\001b"));
+	assert_true(value.string.len > 39000);
+	buf_release(&own);
+}
+
 /* Cut at any byte it is bad, not read beyond. */
 static void test_cut(void **state)
 {
@@ -157,6 +177,7 @@ int main(void)
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_cut),
+		cmocka_unit_test(test_escaped_key),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

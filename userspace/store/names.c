@@ -5,7 +5,7 @@
 #include "userspace/base/memory.h"
 
 #define NAMES_MAX 65536
-#define NAME_LEN_MAX 256
+#define NAME_LEN_MAX 1024
 #define PROTOCOLS_MAX 256
 
 struct names_entry {

@@ -13,6 +13,11 @@ void values_init(struct values *v, struct bytes in, struct buf *scratch)
 	v->object = in.len && in.data[0] == '{';
 	v->bad = !in.len || (in.data[0] != '{' && in.data[0] != '[');
 	v->at = 1;
+	/* Nothing gets longer when it is decoded, so a key stays where it is while its value is. */
+	buf_reset(scratch);
+	if (!v->bad && !buf_room(scratch, in.len))
+		v->bad = true;
+	buf_reset(scratch);
 }
 
 static uint8_t peek(struct values *v)

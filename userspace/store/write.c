@@ -294,16 +294,29 @@ static int64_t resource_row(struct writer *w, const struct resource *r)
 	return row;
 }
 
-/* The place of s's parent among the spans before it; count when it is not there. */
-static size_t parent_of(const struct span *const *spans, size_t count, const struct span *s)
+static bool is_parent(const struct span *p, const struct span *s)
 {
-	for (size_t i = count; i-- > 0;)
-		if (!memcmp(spans[i]->span_id, s->parent_span_id, SPAN_ID_SIZE))
-			return i;
-	return count;
+	return !memcmp(p->span_id, s->parent_span_id, SPAN_ID_SIZE);
 }
 
-static void bind_parent(sqlite3_stmt *row, const struct span *const *spans, size_t at)
+/* The place of a span's parent among those before it; `at` when it is not there. Mostly it is near,
+ * or the last one's. */
+static size_t parent_of(struct writer *w, const struct span *const *spans, size_t at)
+{
+	const struct span *s = spans[at];
+
+	if (w->parent < at && is_parent(spans[w->parent], s))
+		return w->parent;
+	for (size_t i = at; i-- > 0;)
+		if (is_parent(spans[i], s)) {
+			w->parent = i;
+			return i;
+		}
+	return at;
+}
+
+static void bind_parent(struct writer *w, sqlite3_stmt *row, const struct span *const *spans,
+			size_t at)
 {
 	static const uint8_t none[SPAN_ID_SIZE];
 	const struct span *s = spans[at];
@@ -313,7 +326,7 @@ static void bind_parent(sqlite3_stmt *row, const struct span *const *spans, size
 		sqlite3_bind_null(row, 3);
 		return;
 	}
-	parent = parent_of(spans, at, s);
+	parent = parent_of(w, spans, at);
 	if (parent < at)
 		sqlite3_bind_int64(row, 3, (int64_t)parent);
 	else
@@ -350,7 +363,7 @@ static int insert_span(struct writer *w, const struct span *const *spans, size_t
 		return (int)-shape;
 	sqlite3_bind_int64(row, 1, w->span_next);
 	sqlite3_bind_blob(row, 2, s->span_id, SPAN_ID_SIZE, SQLITE_STATIC);
-	bind_parent(row, spans, at);
+	bind_parent(w, row, spans, at);
 	sqlite3_bind_int64(row, 4, (int64_t)(s->start_ns - spans[0]->start_ns));
 	if (s->ttfb_ns)
 		sqlite3_bind_int64(row, 5, (int64_t)(s->ttfb_ns - s->start_ns));
@@ -393,6 +406,7 @@ static int insert_trace(struct writer *w, const struct span *const *spans, size_
 		  &(struct keep_floors){ w->shaper.shape_floor, w->shaper.text_floor,
 					 w->resource_floor });
 	w->seen.traces++;
+	w->parent = 0;
 	sqlite3_bind_int64(row, 1, w->span_next);
 	sqlite3_bind_blob(row, 2, spans[0]->trace_id, TRACE_ID_SIZE, SQLITE_STATIC);
 	sqlite3_bind_int64(row, 3, (int64_t)spans[0]->start_ns);

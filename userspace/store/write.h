@@ -47,6 +47,7 @@ struct writer {
 	bool writing;        /* between begin and commit */
 	struct summary seen; /* written so far: without losses */
 	struct keep keep;
+	size_t parent;       /* of the last span, within its trace */
 	int64_t span_first;  /* older ones are deleted */
 	int64_t cleared_row; /* the next span when all dictionaries were cleared last */
 };
