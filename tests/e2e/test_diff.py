@@ -188,6 +188,8 @@ class Diff(e2e.Case):
         done = self.diff("before", "/nonexistent", status=2)
         self.assertIn("/nonexistent", done.stderr)
         self.diff("before", status=2)
+        done = self.diff("before", "after", "--html", self.paths["again"], status=2)
+        self.assertIn("is a recording, and is not overwritten", done.stderr)
         self.diff("before", "after", "again", status=2)
         self.assertIn("the same file", self.diff("before", "before").stdout)
 

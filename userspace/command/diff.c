@@ -211,14 +211,32 @@ static int write_html(FILE *out, const struct result *r, struct error *error)
 	return html_diff_write(out, r->comparison, error);
 }
 
+/* A word at the wrong place must not cost a recording. */
+static bool is_database(const char *path)
+{
+	static const char magic[] = "SQLite format 3";
+	char head[sizeof(magic)] = "";
+	FILE *in = fopen(path, "re");
+	bool found = in && fread(head, 1, sizeof(head), in) == sizeof(head) &&
+		     !memcmp(head, magic, sizeof(magic));
+
+	if (in)
+		fclose(in);
+	return found;
+}
+
 /* To `path` (NULL: standard output); what cannot be written whole is an error. */
 static int write_to(const char *path, const char *mode, const struct result *r,
 		    int (*write)(FILE *, const struct result *, struct error *),
 		    struct error *error)
 {
-	FILE *out = path ? fopen(path, mode) : stdout;
+	FILE *out;
 	int err;
 
+	if (path && is_database(path))
+		return error_set(error, -EEXIST, "%s: is a recording, and is not overwritten",
+				 path);
+	out = path ? fopen(path, mode) : stdout;
 	if (!out)
 		return error_set(error, -errno, "%s: cannot write: %m", path);
 	err = write(out, r, error);
@@ -323,13 +341,16 @@ static int check(struct diff_options *o, const struct option_list *files, struct
 	const char *own[2] = { files->items[0], files->items[1] };
 	bool markdown = o->markdown && !o->markdown[0];
 
-	if (files->count != 2)
+	if (files->count < 2)
+		return error_set(
+			error, -EINVAL,
+			"diff what? spantap diff BEFORE AFTER (spantap record -o FILE makes them)");
+	if (files->count > 2)
 		return error_set(error, -EINVAL,
-				 files->count < 2
-					 ? "diff what? spantap diff BEFORE AFTER (spantap record "
-					   "-o FILE makes them)"
-					 : "diff takes two recordings, BEFORE AFTER; --before FILE "
-					   "and --after FILE add more to a side");
+				 markdown ? "diff takes two recordings, BEFORE AFTER; "
+					    "--markdown=FILE writes to a file"
+					  : "diff takes two recordings, BEFORE AFTER; --before "
+					    "FILE and --after FILE add more to a side");
 	if (o->before.count >= OPTION_LIST_MAX - 1 || o->after.count >= OPTION_LIST_MAX - 1)
 		return error_set(error, -EINVAL, "--before, --after: at most %d files",
 				 OPTION_LIST_MAX - 2);
