@@ -14,7 +14,7 @@ in_guest = tests/lib/guest.sh -k $(K) -t $(GUEST_LIMIT) env DEMO_SECONDS=40 DEMO
 .PHONY: check-guest check-guest-run
 
 ## make check-guest     hooks, end-to-end tests and demo under another kernel (K=5.10, 6.1 or 6.12)
-check-guest: all $(GUEST_BPF)
+check-guest: all $(GUEST_BPF) $(O)/tests/tools/import_lines
 	@tests/lib/guest.sh -n -k $(K)
 	@tests/lib/count.sh start $(GUEST_TALLY)
 	@tests/lib/count.sh run $(GUEST_TALLY) "guest $(K)" $(in_guest) $(GUEST_ALL)
