@@ -168,6 +168,29 @@ static void test_mostly_unknown(void **state)
 	assert_true(found_none(&f));
 }
 
+/* Calls of a pool of threads, of which nobody knows whose they are: the requests may wait for them.
+ */
+static void test_lone_calls(void **state)
+{
+	(void)state;
+	for (uint64_t r = 0; r < 50; r++) {
+		struct span *s;
+
+		f.clock_ns = r * 1000000000;
+		found_begin(&f, "GET /checkout", 150000);
+		found_time(&f, 1000, 149000);
+		if (r % 10 < 6) {
+			s = made_http(&f.made, NULL, "/a", f.clock_ns, f.clock_ns + 140000000);
+			s->resource = resource_hold(f.web);
+		}
+		found_end(&f);
+	}
+	assert_true(found_none(&f));
+	for (uint64_t r = 50; r < 70; r++)
+		one_at(r * 1000000, 149000, 1000);
+	assert_non_null(found_only(&f, "sleep"));
+}
+
 /* A long answer to a slow client: blocked, but only after its first byte. */
 static void test_sending(void **state)
 {
@@ -374,6 +397,7 @@ int main(void)
 		TEST(test_shared),
 		TEST(test_not_whole),
 		TEST(test_sending),
+		TEST(test_lone_calls),
 		TEST(test_mostly_unknown),
 		TEST(test_in_a_call),
 		TEST(test_database),

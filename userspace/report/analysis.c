@@ -111,6 +111,7 @@ static void add_lone_call(struct analysis *a, const struct trace *trace, size_t 
 	call_read(&c, trace->spans[index], room);
 	c.served = request_served(&a->tables->work, trace, index);
 	q = add_query(a, &service, &c, &key);
+	service.service->outside++;
 	if (q)
 		q->outside++;
 }

@@ -46,6 +46,7 @@ struct service {
 	char name[128];
 	uint64_t errors, unanswered;
 	struct series latency; /* of all its requests that were answered */
+	uint64_t outside;      /* calls below none of its requests */
 };
 
 /* One fingerprint as called by one service. */

@@ -28,7 +28,9 @@
 #define SAME_MIN                                                                                 \
 	0.85 /* the lowest 10 % are at least this part of the median: a clock, not a coincidence \
 	      */
-#define GROUP_MIN 8        /* requests alone, and with others, for a lock */
+#define GROUP_MIN 8 /* requests alone, and with others, for a lock */
+#define LONE_SHARE_MAX \
+	0.5 /* calls whose request is not known, for each request: it may wait for these */
 #define DEVIATIONS_MIN 3.3 /* of the rank sum: by chance once in 2,000 */
 #define US 1000ull
 
@@ -314,6 +316,9 @@ static void conclude(void *state, const struct conclusion *c)
 	if (s->is_database)
 		return;
 	collect(s, &k);
+	if ((double)c->endpoint->service->outside >
+	    LONE_SHARE_MAX * (double)c->endpoint->service->latency.count)
+		return;
 	if (k.count < REQUESTS_MIN || (double)s->usable < USABLE_SHARE_MIN * (double)c->requests)
 		return;
 	group_of(&all, &k, 0, UINT32_MAX);
