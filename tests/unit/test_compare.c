@@ -361,6 +361,32 @@ static void test_notes(void **state)
 	release(&s);
 }
 
+/* All queries take three times as long, and requests wait for processors: then it may be the
+ * machine. */
+static void test_busy_machine(void **state)
+{
+	struct workload_options x = { WORKLOAD_INDEPENDENT, 2, 6, 200, 0.2, 0, 5 };
+	struct sides s;
+
+	(void)state;
+	s.before = workload_new(&x);
+	x.seed = 6;
+	s.after = workload_new(&x);
+	s.c = comparison_new(s.before, s.after);
+	assert_int_equal(s.c->note_count, 0);
+	comparison_free(s.c);
+	for (size_t i = 0; i < 6; i++)
+		for (size_t k = 0; k < s.after->queries[i]->latency.kept; k++)
+			s.after->queries[i]->latency.samples[k].value *= 3;
+	s.after->endpoints[0]->time_ns[TIME_RUNQUEUE] = s.after->endpoints[0]->latency.total;
+	s.c = comparison_new(s.before, s.after);
+	assert_int_equal(s.c->note_count, 2);
+	assert_non_null(strstr(s.c->notes[0], "the machine was busier after"));
+	assert_non_null(
+		strstr(s.c->notes[1], "nearly all queries and calls are slower (3.0x slower"));
+	release(&s);
+}
+
 static void test_no_memory(void **state)
 {
 	struct workload_options x = { WORKLOAD_INDEPENDENT, 2, 2, 60, 0.5, 0, 5 };
@@ -398,6 +424,7 @@ int main(void)
 		cmocka_unit_test(test_no_false_alarms),
 		cmocka_unit_test(test_ten_percent),
 		cmocka_unit_test(test_notes),
+		cmocka_unit_test(test_busy_machine),
 		cmocka_unit_test(test_no_memory),
 	};
 

@@ -6,9 +6,11 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "userspace/base/bytes.h"
 #include "userspace/base/clock.h"
+#include "userspace/base/memory.h"
 #include "userspace/report/compare_numbers.h"
 #include "userspace/report/compare_verdict.h"
 #include "userspace/report/duration.h"
@@ -20,6 +22,12 @@
 #define RATES_DIFFER 1.5     /* or has so many times the requests a second */
 #define MIX_DIFFERS 0.2      /* share of requests that are of other endpoints */
 #define PARENTS_UNKNOWN 0.05 /* share of calls: then calls per request are too few */
+
+#define WAITING_LEAST 0.05 /* of the requests' time, spent waiting for a processor */
+#define WAITING_DIFFERS 1.5
+#define QUERIES_LEAST 5 /* with enough calls to have a shift */
+#define QUERIES_DIFFER 0.1
+#define QUERIES_SAME_WAY 0.8
 
 /* ---- numbers -------------------------------------------------------------------------------- */
 
@@ -298,11 +306,72 @@ static void note_dropped(struct comparison *c, const struct analysis *a, const c
 			side, a->dropped);
 }
 
+static double waiting_share(const struct analysis *a)
+{
+	double waited = 0, all = 0;
+
+	for (size_t i = 0; i < a->endpoint_count; i++) {
+		waited += (double)a->endpoints[i]->time_ns[TIME_RUNQUEUE];
+		all += (double)a->endpoints[i]->latency.total;
+	}
+	return all > 0 ? waited / all : 0;
+}
+
+/* Another load on the machine is the commonest reason for a change that nobody made. */
+static void note_waiting(struct comparison *c)
+{
+	double x = waiting_share(c->before), y = waiting_share(c->after);
+
+	if (fmax(x, y) >= WAITING_LEAST && fmax(x, y) >= WAITING_DIFFERS * fmin(x, y))
+		comparison_note(
+			c,
+			"the machine was busier %s: requests waited for a processor for %.0f%% of "
+			"their time before and %.0f%% after, which may be all there is to a change",
+			x > y ? "before" : "after", 100 * x, 100 * y);
+}
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Queries that nobody touched are slower too: then it is not the endpoint. */
+static void note_all_queries(struct comparison *c)
+{
+	double *shifts = memory_array(c->query_count + 1, sizeof(*shifts)), middle;
+	char factor[CHANGE_TEXT_MAX];
+	size_t count = 0, same_way = 0;
+
+	for (size_t i = 0; shifts && i < c->query_count; i++)
+		if (c->queries[i].shift.interval)
+			shifts[count++] = c->queries[i].shift.change;
+	if (count >= QUERIES_LEAST) {
+		qsort(shifts, count, sizeof(*shifts), by_value);
+		middle = shifts[count / 2];
+		for (size_t i = 0; i < count; i++)
+			same_way += shifts[i] * middle > 0;
+		if (fabs(log1p(middle)) >= log1p(QUERIES_DIFFER) &&
+		    (double)same_way >= QUERIES_SAME_WAY * (double)count)
+			comparison_note(
+				c,
+				"nearly all queries and calls are %s (%s in the middle): the "
+				"machine "
+				"or what they call was another, and endpoints changed with it",
+				middle < 0 ? "faster" : "slower",
+				change_factor(factor, middle, "faster", "slower"));
+	}
+	memory_free(shifts);
+}
+
 void compare_words(struct comparison *c)
 {
 	c->overall[0] = '\0';
 	say_overall(c);
 	note_load(c);
+	note_waiting(c);
+	note_all_queries(c);
 	note_mix(c);
 	note_parents(c, c->before, "BEFORE");
 	note_parents(c, c->after, "AFTER");
