@@ -9,13 +9,13 @@
 struct tree_options {
 	FILE *out;
 	bool colour;
-	uint64_t traces_max;  /* stop printing after so many (they are still counted); 0: no limit */
-	bool quiet;	      /* no tree, what was found only */
+	uint64_t traces_max; /* stop printing after so many (they are still counted); 0: no limit */
+	bool quiet;          /* no tree, what was found only */
 };
 
 /*
- * A sink that prints each trace as a compact tree: time, status, duration, a bar per span, repeats folded as
- * x37; and at the end what it found (report/brief.h). NULL: no memory.
+ * A sink that prints each trace as a compact tree: time, status, duration, a bar per span, repeats
+ * folded as x37; and at the end what it found (report/brief.h). NULL: no memory.
  */
 struct sink *tree_sink_new(const struct tree_options *options);
 
