@@ -38,7 +38,7 @@ static uint32_t number(const struct span *s)
 static void ordered(size_t count, const char *wanted)
 {
 	size_t kept = count, len = 0;
-	char text[256];
+	char text[256] = "";
 
 	assert_int_equal(order_spans(spans, &kept), 0);
 	for (size_t i = 0; i < kept; i++)

@@ -57,6 +57,7 @@ static void test_values(void **state)
 	assert_true(one("[-1.5e300]").number == -1.5e300);
 	assert_true(isnan(one("[{\"real\":\"nan\"}]").number));
 	assert_true(one("[{\"real\":\"-inf\"}]").number == -INFINITY);
+	assert_true(bytes_is(one("[{\"hex\":\"\\u0036\\u0031\\u0036\\u0032\"}]").string, "ab"));
 	assert_true(bytes_equal(one("[{\"hex\":\"00ffAb\"}]").string, bytes_of("\0\xff\xab", 3)));
 	assert_true(one("[true]").boolean);
 	assert_false(one("[false]").boolean);

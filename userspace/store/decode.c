@@ -13,7 +13,7 @@
 
 #define SHAPES_MAX 65536 /* kept; then all are forgotten and read again */
 #define RESOURCES_MAX 65536
-#define SCRATCH_MAX (4u << 20)
+#define SCRATCH_MAX (9u << 20) /* twice a row, see values.c */
 
 struct shape {
 	const struct protocol *protocol;

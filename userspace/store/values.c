@@ -13,9 +13,10 @@ void values_init(struct values *v, struct bytes in, struct buf *scratch)
 	v->object = in.len && in.data[0] == '{';
 	v->bad = !in.len || (in.data[0] != '{' && in.data[0] != '[');
 	v->at = 1;
-	/* Nothing gets longer when it is decoded, so a key stays where it is while its value is. */
+	/* Nothing gets longer when it is decoded, at most twice: what is decoded stays where it is
+	 * for the rest. */
 	buf_reset(scratch);
-	if (!v->bad && !buf_room(scratch, in.len))
+	if (!v->bad && !buf_room(scratch, 2 * in.len))
 		v->bad = true;
 	buf_reset(scratch);
 }
