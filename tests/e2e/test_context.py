@@ -1,18 +1,15 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
 """Coroutines and goroutines with many requests at once: every call's key carries the number of its request."""
-import collections
 import os
-import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 import e2e  # noqa: E402
+import score  # noqa: E402
 import servers  # noqa: E402
 
 ASYNCIO = """
@@ -91,46 +88,6 @@ REQUESTS = 300
 AT_ONCE = 10
 
 
-def ask(port, numbers, lock, failures):
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=e2e.CLIENT_SECONDS) as connection:
-            while True:
-                with lock:
-                    number = next(numbers, None)
-                if number is None:
-                    return
-                connection.sendall(f"GET /Q{number} HTTP/1.1\r\nHost: test\r\n\r\n".encode())
-                answer = b""
-                while f"R{number}".encode() not in answer:
-                    answer += connection.recv(4096) or failures.append(number) or b"R%d" % number
-    except OSError as error:
-        failures.append(error)
-
-
-def load(port):
-    numbers, lock, failures = iter(range(10000, 10000 + REQUESTS)), threading.Lock(), []
-    threads = [threading.Thread(target=ask, args=(port, numbers, lock, failures)) for _ in range(AT_ONCE)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not failures, failures
-
-
-def score(spans):
-    """right, wrong, none: of the calls whose key tells the request."""
-    by_id = {span["span_id"]: span for span in spans}
-    found = collections.Counter()
-    for span in spans:
-        number = re.search(r"K(\d+):", span["attributes"].get("db.query.text", ""))
-        if span["kind"] != "client" or not number:
-            continue
-        parent = by_id.get(span.get("parent_span_id"))
-        right = parent and parent["attributes"].get("url.path") == f"/Q{number[1]}"
-        found["right" if right else "wrong" if parent else "none"] += 1
-    return found
-
-
 class Context(e2e.Case):
     def setUp(self):
         super().setUp()
@@ -146,8 +103,8 @@ class Context(e2e.Case):
 
         pid, port = self.servers.start_on_free_port("app", start, lambda port: servers.answers(("127.0.0.1", port)))
         with e2e.Trace(pid, options=options) as trace:
-            load(port)
-        return score(trace.spans)
+            score.load(port, REQUESTS, AT_ONCE)
+        return score.score(trace.spans)
 
     def asyncio(self, shape, pool, *options):
         self.servers.path("application.py", ASYNCIO)
