@@ -112,10 +112,10 @@ class Story:
 
     def run(self, *words, show=True, root=False):
         """spantap with these words: its standard output, printed too when it is to be shown."""
-        words = [str(word) for word in words]
+        words = [self.shown(word) if word.startswith("/") else word for word in words]
         command = [*(as_root() if root else []), self.spantap, *words]
         if show:
-            say("spantap " + " ".join(self.shown(w) if w.startswith("/") else w for w in words))
+            say("spantap " + " ".join(words))
             colour = "always" if sys.stdout.isatty() else "never"
             command += [] if root else ["--colour", colour]
         messages = None if show else subprocess.PIPE
@@ -194,7 +194,7 @@ class Story:
     def tell(self):
         os.makedirs(self.directory, exist_ok=True)
         for name in os.listdir(self.directory):
-            if re.search(r"\.(spantap(-wal|-shm)?|html|md|txt)$", name):
+            if re.fullmatch(r"(\d|diff)-[a-z0-9-]+\.(spantap(-wal|-shm)?|html|md|txt)", name):  # of another time
                 os.remove(self.path(name))
         if subprocess.run([*as_root(), "true"], check=False).returncode != 0:  # asks for a password now
             raise ShopError("sudo refused")
@@ -226,6 +226,8 @@ def main():
     directory = sys.argv[2] if len(sys.argv) == 3 else os.path.join(HERE, "../build/story")
     story = Story(os.path.abspath(sys.argv[1]), os.path.abspath(directory))
     try:
+        if not os.access(story.spantap, os.X_OK):
+            raise ShopError(f"{story.spantap}: not there: make")
         story.tell()
         story.end()
     except ShopError as error:
