@@ -129,6 +129,29 @@ static void test_limit_and_all(void **state)
 	assert_has("... and 3 more queries (--limit 4)\n");
 }
 
+/* Nothing sticks out, however narrow: what is traced is cut, what is ours is wrapped. */
+static void test_narrow(void **state)
+{
+	static const int widths[] = { PAPER_COLUMNS_MIN, 80, PAPER_COLUMNS_MAX };
+
+	(void)state;
+	memset(before->services[0]->name, 's', 100);
+	for (int i = 0; i < 3; i++) {
+		struct diff_text t = { .paper = { .columns = widths[i] },
+				       .limit = 20,
+				       .all = i == 1 };
+		int width = 0;
+
+		rewind(out);
+		print(&t);
+		for (const char *at = text; *at; at++) {
+			width = *at == '\n' ? 0 : width + (((uint8_t)*at & 0xc0) != 0x80);
+			if (width > widths[i])
+				fail_msg("wider than %d: %.*s", widths[i], 40, at - 40);
+		}
+	}
+}
+
 static void test_json(void **state)
 {
 	struct error error = { 0 };
@@ -239,6 +262,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_terminal, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_colour, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_limit_and_all, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_narrow, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_json, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_json_full, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_markdown, setup, teardown),

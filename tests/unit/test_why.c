@@ -18,6 +18,7 @@ struct made {
 	struct query queries[CALLS_MAX];
 	struct call_sum sums[CALLS_MAX];
 	struct call_change calls[CALLS_MAX];
+	struct endpoint endpoint;
 	struct endpoint_change e;
 };
 
@@ -33,6 +34,8 @@ static void make(struct made *m, double mean_before, double mean_after)
 	m->e.shift.verdict = mean_after > mean_before ? VERDICT_SLOWER : VERDICT_FASTER;
 	m->e.verdict = m->e.shift.verdict;
 	m->e.call_list = m->calls;
+	m->endpoint.latency.count = 100;
+	m->e.before = m->e.after = &m->endpoint;
 }
 
 static void part(struct made *m, enum time_part which, double before, double after)
@@ -105,6 +108,20 @@ static void test_no_longer_blocked(void **state)
 	make(&m, 5, 25);
 	part(&m, TIME_BLOCKED, 1, 21);
 	assert_why(&m, "longer blocked (sleep, lock, disk): 20.0ms more (100% of the change)");
+}
+
+/* An event loop's processor time is not one request's. */
+static void test_shared(void **state)
+{
+	struct made m;
+
+	(void)state;
+	make(&m, 5, 25);
+	m.endpoint.shared = 90;
+	part(&m, TIME_CPU, 1, 21);
+	assert_why(&m, "more processor time (of a thread that serves others too): 20.0ms more "
+		       "(100% of the "
+		       "change)");
 }
 
 static void test_cache(void **state)
@@ -229,6 +246,7 @@ int main(void)
 		cmocka_unit_test(test_more_calls),
 		cmocka_unit_test(test_no_longer_blocked),
 		cmocka_unit_test(test_cache),
+		cmocka_unit_test(test_shared),
 		cmocka_unit_test(test_slower_query),
 		cmocka_unit_test(test_two_causes),
 		cmocka_unit_test(test_spread),

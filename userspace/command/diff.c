@@ -169,13 +169,17 @@ struct result {
 
 static int columns_of(FILE *out)
 {
+	const char *text = getenv("COLUMNS");
 	struct winsize size;
+	uint64_t columns;
 
-	if (ioctl(fileno(out), TIOCGWINSZ, &size) || !size.ws_col)
-		return COLUMNS;
-	return size.ws_col < PAPER_COLUMNS_MIN   ? PAPER_COLUMNS_MIN
-	       : size.ws_col > PAPER_COLUMNS_MAX ? PAPER_COLUMNS_MAX
-						 : size.ws_col;
+	if (!ioctl(fileno(out), TIOCGWINSZ, &size) && size.ws_col)
+		columns = size.ws_col;
+	else if (!text || !bytes_number(bytes_of_string(text), &columns))
+		columns = COLUMNS;
+	if (columns < PAPER_COLUMNS_MIN)
+		return PAPER_COLUMNS_MIN;
+	return columns > PAPER_COLUMNS_MAX ? PAPER_COLUMNS_MAX : (int)columns;
 }
 
 static int write_text(FILE *out, const struct result *r, struct error *error)

@@ -13,6 +13,7 @@
 #define VERDICT_COLUMNS 10
 #define PARTS_LEAST 0.01 /* of the request: a smaller part of its time is not listed */
 #define INDENT 10
+#define NARROW 75 /* below, there is no room for intervals behind the numbers */
 
 enum unit {
 	UNIT_TIME = 0,
@@ -82,8 +83,9 @@ static void print_number(const struct paper *p, const char *name, const struct c
 	else if (c->present)
 		change_percent(change, c->change);
 	interval_text(interval, c, unit);
-	fprintf(p->out, "  %-7s %9s %9s %8s  %s%-7s%s", name, before, after, change,
-		verdict_ink(p, c->verdict), verdict_word(c->verdict, unit),
+	interval[0] = p->columns >= NARROW ? interval[0] : '\0';
+	fprintf(p->out, "  %-7s %9s %9s %8s  %s%-*s%s", name, before, after, change,
+		verdict_ink(p, c->verdict), interval[0] ? 7 : 0, verdict_word(c->verdict, unit),
 		paper_ink(p, INK_PLAIN));
 	if (interval[0])
 		fprintf(p->out, "  %s%s%s", paper_ink(p, INK_DIM), interval,
@@ -118,16 +120,17 @@ static void print_parts(const struct paper *p, const struct endpoint_change *e)
 static void print_title(const struct paper *p, enum verdict v, const char *word, const char *name,
 			const char *service)
 {
-	char cut[PAPER_TEXT_MAX];
-	int room = p->columns - VERDICT_COLUMNS - (service[0] ? paper_width(service) + 2 : 0);
+	char cut[PAPER_TEXT_MAX], of[PAPER_TEXT_MAX];
+	int room = p->columns - VERDICT_COLUMNS;
+
+	paper_cut(of, bytes_of_string(service), p->columns / 4);
+	room -= of[0] ? paper_width(of) + 2 : 0;
 
 	fprintf(p->out, "%s%-*s%s%s%s%s", verdict_ink(p, v), VERDICT_COLUMNS, word,
 		paper_ink(p, INK_PLAIN), paper_ink(p, INK_BOLD),
-		paper_cut(cut, bytes_of_string(name), room > 20 ? room : 20),
-		paper_ink(p, INK_PLAIN));
-	if (service[0])
-		fprintf(p->out, "  %s%s%s", paper_ink(p, INK_DIM),
-			paper_cut(cut, bytes_of_string(service), 40), paper_ink(p, INK_PLAIN));
+		paper_cut(cut, bytes_of_string(name), room), paper_ink(p, INK_PLAIN));
+	if (of[0])
+		fprintf(p->out, "  %s%s%s", paper_ink(p, INK_DIM), of, paper_ink(p, INK_PLAIN));
 }
 
 /* What changed goes first; of several, the latency. */
@@ -173,19 +176,23 @@ static void print_unchanged(const struct paper *p, const struct endpoint_change 
 {
 	uint64_t n = endpoint_requests(e->before), m = endpoint_requests(e->after);
 	char before[CHANGE_TEXT_MAX], after[CHANGE_TEXT_MAX], interval[2 * CHANGE_TEXT_MAX];
+	char line[640];
 
 	print_title(p, e->verdict, verdict_word(e->verdict, UNIT_TIME), e->before->name,
 		    e->before->service->name);
 	value_text(before, e->p95.before, UNIT_TIME);
 	value_text(after, e->p95.after, UNIT_TIME);
 	interval_text(interval, &e->shift, UNIT_TIME);
-	fprintf(p->out, "\n%*sp95 %s -> %s", VERDICT_COLUMNS, "", before, after);
 	if (n < COMPARE_REQUESTS_MIN || m < COMPARE_REQUESTS_MIN)
-		fprintf(p->out, "; %" PRIu64 " and %" PRIu64 " requests are too few (%d a side)\n",
-			n, m, COMPARE_REQUESTS_MIN);
+		snprintf(line, sizeof(line),
+			 "p95 %s -> %s; %" PRIu64 " and %" PRIu64
+			 " requests are too few (%d a side)",
+			 before, after, n, m, COMPARE_REQUESTS_MIN);
 	else
-		fprintf(p->out, "; latency changed by %s\n",
-			interval[0] ? interval : "nobody knows what");
+		snprintf(line, sizeof(line), "p95 %s -> %s; latency changed by %s", before, after,
+			 interval[0] ? interval : "nobody knows what");
+	fprintf(p->out, "\n%*s", VERDICT_COLUMNS, "");
+	paper_wrap(p, line, VERDICT_COLUMNS, VERDICT_COLUMNS);
 }
 
 /* ---- lists ---------------------------------------------------------------------------------- */
@@ -240,18 +247,19 @@ static void print_query(const struct paper *p, const struct query_change *q)
 	const struct change *n =
 		verdict_shown(q->p95.verdict) || !verdict_shown(q->p50.verdict) ? &q->p95 : &q->p50;
 	char before[CHANGE_TEXT_MAX], after[CHANGE_TEXT_MAX], change[CHANGE_TEXT_MAX];
-	char interval[2 * CHANGE_TEXT_MAX], x[32], y[32];
+	char interval[2 * CHANGE_TEXT_MAX], x[32], y[32], line[640];
 
 	print_title(p, v, verdict_word(v, UNIT_TIME), q->before->text, q->before->service);
 	value_text(before, n->before, UNIT_TIME);
 	value_text(after, n->after, UNIT_TIME);
 	interval_text(interval, n, UNIT_TIME);
-	fprintf(p->out, "\n%*s%s %s -> %s  %s", VERDICT_COLUMNS, "", n == &q->p95 ? "p95" : "p50",
-		before, after, change_percent(change, n->change));
-	if (interval[0])
-		fprintf(p->out, "  (%s)", interval);
-	fprintf(p->out, "  calls %s -> %s\n", paper_number(x, q->before->latency.count),
-		paper_number(y, q->after->latency.count));
+	snprintf(line, sizeof(line), "%s %s -> %s %s%s%s%s, calls %s -> %s",
+		 n == &q->p95 ? "p95" : "p50", before, after, change_percent(change, n->change),
+		 interval[0] ? " (" : "", interval, interval[0] ? ")" : "",
+		 paper_number(x, q->before->latency.count),
+		 paper_number(y, q->after->latency.count));
+	fprintf(p->out, "\n%*s", VERDICT_COLUMNS, "");
+	paper_wrap(p, line, VERDICT_COLUMNS, VERDICT_COLUMNS);
 	if (!verdict_shown(q->errors.verdict))
 		return;
 	value_text(before, q->errors.before, UNIT_SHARE);
@@ -263,6 +271,7 @@ static void print_query(const struct paper *p, const struct query_change *q)
 static void print_queries(const struct diff_text *t, const struct comparison *c)
 {
 	uint64_t shown = 0, all = 0, same = 0;
+	char line[160];
 
 	for (size_t i = 0; i < c->query_count; i++) {
 		const struct query_change *q = &c->queries[i];
@@ -279,22 +288,31 @@ static void print_queries(const struct diff_text *t, const struct comparison *c)
 		print_query(&t->paper, q);
 	}
 	print_rest(t, shown, all, "queries");
-	if (c->query_count > all)
-		fprintf(t->paper.out,
-			"\n%zu other queries and calls: %" PRIu64 " the same within 20%%, %" PRIu64
-			" without enough data\n",
-			c->query_count - all, same, c->query_count - all - same);
+	if (c->query_count <= all)
+		return;
+	snprintf(line, sizeof(line),
+		 "%zu other queries and calls: %" PRIu64 " the same within 20%%, %" PRIu64
+		 " without enough data",
+		 c->query_count - all, same, c->query_count - all - same);
+	fputc('\n', t->paper.out);
+	paper_wrap(&t->paper, line, 0, 0);
+}
+
+static void print_count(const struct diff_text *t, const char *of, const char *what, uint64_t count)
+{
+	char cut[PAPER_TEXT_MAX], number[32];
+
+	fprintf(t->paper.out, "\n%*s%s%s%s %s\n", VERDICT_COLUMNS, "",
+		paper_cut(cut, bytes_of_string(of), t->paper.columns / 2), of[0] ? ": " : "",
+		paper_number(number, count), what);
 }
 
 static void print_only_endpoints(const struct diff_text *t, const char *word,
 				 const struct endpoint *const *list, size_t count)
 {
-	char number[32];
-
 	for (size_t i = 0; i < count && i < t->limit; i++) {
 		print_title(&t->paper, VERDICT_SAME, word, list[i]->name, list[i]->service->name);
-		fprintf(t->paper.out, "  %s requests\n",
-			paper_number(number, endpoint_requests(list[i])));
+		print_count(t, "", "requests", endpoint_requests(list[i]));
 	}
 	print_rest(t, t->limit, count, "endpoints");
 }
@@ -302,12 +320,9 @@ static void print_only_endpoints(const struct diff_text *t, const char *word,
 static void print_only_queries(const struct diff_text *t, const char *word,
 			       const struct query *const *list, size_t count)
 {
-	char number[32];
-
 	for (size_t i = 0; i < count && i < t->limit; i++) {
 		print_title(&t->paper, VERDICT_SAME, word, list[i]->text, "");
-		fprintf(t->paper.out, "\n%*s%s  %s calls\n", VERDICT_COLUMNS, "", list[i]->service,
-			paper_number(number, list[i]->latency.count));
+		print_count(t, list[i]->service, "calls", list[i]->latency.count);
 	}
 	print_rest(t, t->limit, count, "queries");
 }
@@ -348,6 +363,7 @@ void diff_text_write(const struct diff_text *t, const struct comparison *c,
 		     const struct fail_on *rules)
 {
 	const struct paper *p = &t->paper;
+	char line[160];
 
 	fputs(paper_ink(p, INK_BOLD), p->out);
 	paper_wrap(p, c->overall, 0, 0);
@@ -361,9 +377,13 @@ void diff_text_write(const struct diff_text *t, const struct comparison *c,
 	print_queries(t, c);
 	print_only(t, c);
 	print_rules(t, rules);
-	if (c->tests)
-		fprintf(p->out,
-			"\n%sintervals hold with 95%%, each by itself; faster and slower are "
-			"corrected for %" PRIu64 " tests%s\n",
-			paper_ink(p, INK_DIM), c->tests, paper_ink(p, INK_PLAIN));
+	if (!c->tests)
+		return;
+	snprintf(line, sizeof(line),
+		 "intervals hold with 95%%, each by itself; faster and slower are corrected for "
+		 "%" PRIu64 " tests",
+		 c->tests);
+	fprintf(p->out, "\n%s", paper_ink(p, INK_DIM));
+	paper_wrap(p, line, 0, 0);
+	fputs(paper_ink(p, INK_PLAIN), p->out);
 }

@@ -225,11 +225,19 @@ static void add_parts(struct causes *out, const struct endpoint_change *e)
 	static const enum time_part own[] = { TIME_CPU, TIME_RUNQUEUE, TIME_BLOCKED,
 					      TIME_UNACCOUNTED };
 
+	/* Then nobody knows whose time it was. */
+	bool shared = e->after->shared * 2 > e->after->latency.count;
+	size_t len;
+
 	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
 		struct cause *cause = &out->items[out->count++];
 
 		cause->ns = e->time[own[i]].difference;
 		say_part(cause->text, sizeof(cause->text), own[i], &e->time[own[i]]);
+		len = strlen(cause->text);
+		if (shared && own[i] != TIME_UNACCOUNTED)
+			snprintf(cause->text + len, sizeof(cause->text) - len,
+				 " (of a thread that serves others too)");
 	}
 }
 
