@@ -77,9 +77,9 @@ void recordings_summary(const struct recordings *r, struct summary *out);
 typedef uint64_t trace_ref;
 
 /*
- * The next trace, in the order they ended; parts of one trace in several files come as one. *out is
- * borrowed until the next call on r. False at the end, or where nothing more can be read: see
- * recording_info.damage.
+ * The next trace, in about the order they ended (as they were written; files side by side by their
+ * traces' ends); parts of one trace in several files come as one. *out is borrowed until the next
+ * call on r. False at the end, or where nothing more can be read: see recording_info.damage.
  */
 bool recordings_next(struct recordings *r, struct trace *out, trace_ref *ref);
 
