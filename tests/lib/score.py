@@ -70,5 +70,5 @@ def score(spans):
 def rules(spans):
     """{(verdict, rule): number}: which layer was right, and which was not."""
     by_id = {span["span_id"]: span for span in spans}
-    found = collections.Counter((judge(span, by_id), span["parent_rule"]) for span in spans)
+    found = collections.Counter((judge(span, by_id), span.get("parent_rule", "none")) for span in spans)
     return {key: count for key, count in found.items() if key[0]}
