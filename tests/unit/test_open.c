@@ -156,7 +156,7 @@ static void test_hostile_rows(void **state)
 	hostile_rows("UPDATE trace SET spans = 100000 WHERE id = 1", all, "span");
 	hostile_rows("UPDATE trace SET spans = -1 WHERE id = 5", all - 4, "trace");
 	hostile_rows("UPDATE trace SET trace_id = 'text' WHERE id = 5", all - 4, "trace");
-	hostile_rows("UPDATE trace SET trace_id = zeroblob(16)", 4, "");
+	hostile_rows("UPDATE trace SET trace_id = zeroblob(16)", all, "");
 	hostile_rows("INSERT INTO trace VALUES(9223372036854775807, zeroblob(16), 1, 1)", all,
 		     "trace");
 	hostile_rows("INSERT INTO trace VALUES(-5, zeroblob(16), 1, 1)", all, "");
@@ -317,6 +317,9 @@ static void test_places(void **state)
 	not_written("/nonexistent/x", true, "No such file");
 	put(path, "my letters", 10);
 	not_written(path, true, "is not a recording");
+	put(recorded_path("notes-journal"), "my notes", 8);
+	not_written(recorded_path("notes"), true, "in the way");
+	assert_int_equal(access(recorded_path("notes-journal"), F_OK), 0);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_size, 10);
 	put(path, whole, whole_len);

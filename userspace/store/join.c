@@ -78,25 +78,38 @@ static int collect(struct ids *ids, struct file *files, size_t count)
 	return err;
 }
 
+static struct trace_parts *new_parts(struct join *j, const uint8_t *trace_id, int *err)
+{
+	struct trace_parts *p = memory_new(sizeof(*p));
+
+	*err = p ? map_set(&j->shared, trace_id, p) : -ENOMEM;
+	if (!*err)
+		return p;
+	memory_free(p);
+	return NULL;
+}
+
+/* What there is no room for comes as a trace of its own. */
 static int add_part(struct join *j, const struct file_trace *t, uint32_t file)
 {
 	struct trace_parts *p = map_find(&j->shared, t->trace_id);
-	int err;
+	struct trace_part *grown;
+	int err = 0;
 
-	if (!p) {
-		p = memory_new(sizeof(*p));
-		if (!p)
-			return -ENOMEM;
-		err = map_set(&j->shared, t->trace_id, p);
-		if (err) {
-			memory_free(p);
-			j->ignored++;
-			return err == -ENOSPC ? 0 : err;
-		}
-	}
-	if (p->count == TRACE_PARTS_MAX) {
-		j->ignored++;
+	if (!p)
+		p = new_parts(j, t->trace_id, &err);
+	if (!p)
+		return err == -ENOSPC ? 0 : err;
+	if (p->count == TRACE_PARTS_MAX)
 		return 0;
+	if (p->count == p->capacity) {
+		size_t more = p->capacity ? 2 * p->capacity : 2;
+
+		grown = memory_resize(p->parts, more * sizeof(*grown));
+		if (!grown)
+			return -ENOMEM;
+		p->parts = grown;
+		p->capacity = more;
 	}
 	p->parts[p->count++] = (struct trace_part){ file, t->row };
 	return 0;
@@ -136,10 +149,13 @@ int join_init(struct join *j, struct file *files, size_t count)
 
 void join_release(struct join *j)
 {
+	struct trace_parts *p;
 	size_t at = 0;
 
-	for (void *p = map_next(&j->shared, &at); p; p = map_next(&j->shared, &at))
+	for (p = map_next(&j->shared, &at); p; p = map_next(&j->shared, &at)) {
+		memory_free(p->parts);
 		memory_free(p);
+	}
 	map_release(&j->shared);
 }
 
@@ -151,7 +167,14 @@ void join_rewind(struct join *j)
 		p->given = false;
 }
 
-struct trace_parts *join_find(const struct join *j, const uint8_t *trace_id)
+struct trace_parts *join_find(const struct join *j, const uint8_t *trace_id,
+			      struct trace_part place)
 {
-	return map_find(&j->shared, trace_id);
+	struct trace_parts *p = map_find(&j->shared, trace_id);
+	const struct trace_part *last = p && p->count ? &p->parts[p->count - 1] : NULL;
+
+	/* They were added in order: behind the last one are those that were too many. */
+	if (!last || place.file > last->file || (place.file == last->file && place.row > last->row))
+		return NULL;
+	return p;
 }

@@ -17,14 +17,13 @@ struct trace_part {
 };
 
 struct trace_parts {
-	size_t count;
+	size_t count, capacity;
 	bool given; /* recordings_next() has had it */
-	struct trace_part parts[TRACE_PARTS_MAX];
+	struct trace_part *parts;
 };
 
 struct join {
 	struct map shared; /* trace id -> struct trace_parts */
-	uint64_t ignored;  /* parts that there was no room for: they come as traces of their own */
 };
 
 /* Reads the ids of all traces of all files (which are rewound). 0 or -ENOMEM. */
@@ -32,7 +31,8 @@ int join_init(struct join *j, struct file *files, size_t count);
 void join_release(struct join *j);
 void join_rewind(struct join *j);
 
-/* NULL: it lies in one part. */
-struct trace_parts *join_find(const struct join *j, const uint8_t *trace_id);
+/* What the trace at that place is a part of. NULL: it is whole, or one part too many. */
+struct trace_parts *join_find(const struct join *j, const uint8_t *trace_id,
+			      struct trace_part place);
 
 #endif

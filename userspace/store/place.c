@@ -59,6 +59,27 @@ static int check_directory(const char *path, struct error *error)
 	return 0;
 }
 
+static const char *const beside[] = { "-wal", "-shm", "-journal" };
+
+/* SQLite takes files of these names for its own. */
+static int check_beside(const char *path, struct error *error)
+{
+	char name[PATH_MAX + 16];
+	struct stat st;
+
+	for (size_t i = 0; i < sizeof(beside) / sizeof(beside[0]); i++) {
+		if (snprintf(name, sizeof(name), "%s%s", path, beside[i]) >= (int)sizeof(name))
+			return error_set(error, -ENAMETOOLONG, "%.64s...: %s", path,
+					 error_name(ENAMETOOLONG));
+		if (!lstat(name, &st))
+			return error_set(error, -EEXIST,
+					 "%s: is in the way of a recording's log; remove it or "
+					 "choose another name",
+					 name);
+	}
+	return check_directory(path, error);
+}
+
 int place_check(const char *path, bool replace, struct error *error)
 {
 	struct stat st;
@@ -67,7 +88,7 @@ int place_check(const char *path, bool replace, struct error *error)
 		return error_set(error, -EINVAL, "the recording's file name is empty");
 	if (stat(path, &st)) {
 		if (errno == ENOENT)
-			return check_directory(path, error);
+			return check_beside(path, error);
 		return error_set(error, -errno, "%s: cannot be written: %s", path,
 				 error_name(errno));
 	}
@@ -78,7 +99,7 @@ int place_check(const char *path, bool replace, struct error *error)
 			error, -EINVAL,
 			"%s: is not a regular file; a recording cannot be a pipe or device", path);
 	if (!st.st_size)
-		return check_directory(path, error);
+		return check_beside(path, error);
 	if (!is_recording(path))
 		return error_set(error, -EEXIST,
 				 "%s: exists and is not a recording; it is left alone", path);
@@ -121,9 +142,9 @@ int place_take(const char *path, bool replace, struct error *error)
 
 void place_remove(const char *path)
 {
-	static const char *const beside[] = { "", "-wal", "-shm", "-journal" };
 	char name[PATH_MAX + 16];
 
+	unlink(path);
 	for (size_t i = 0; i < sizeof(beside) / sizeof(beside[0]); i++)
 		if (snprintf(name, sizeof(name), "%s%s", path, beside[i]) < (int)sizeof(name))
 			unlink(name);

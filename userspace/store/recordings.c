@@ -156,10 +156,17 @@ static uint64_t end_of(const struct span_pool *p)
 	return end_ns;
 }
 
-/* It went out as a part of a trace before. */
-static bool given(const struct recordings *r, const struct file_trace *trace)
+static struct trace_parts *parts_of(const struct recordings *r, size_t file,
+				    const struct file_trace *trace)
 {
-	const struct trace_parts *parts = join_find(&r->join, trace->trace_id);
+	return join_find(&r->join, trace->trace_id,
+			 (struct trace_part){ (uint32_t)file, trace->row });
+}
+
+/* It went out as a part of a trace before. */
+static bool given(const struct recordings *r, size_t file)
+{
+	const struct trace_parts *parts = parts_of(r, file, &r->fronts[file].trace);
 
 	return parts && parts->given;
 }
@@ -172,8 +179,8 @@ static void advance(struct recordings *r, size_t i)
 	front->ready = front->used = false;
 	while (file_next(&r->files[i], &front->trace)) {
 		span_pool_reset(&front->spans);
-		if (given(r, &front->trace) || !file_spans(&r->files[i], &r->files[i].next_spans,
-							   &front->trace, &front->spans))
+		if (given(r, i) || !file_spans(&r->files[i], &r->files[i].next_spans, &front->trace,
+					       &front->spans))
 			continue;
 		front->end_ns = end_of(&front->spans);
 		front->ready = true;
@@ -217,7 +224,7 @@ bool recordings_next(struct recordings *r, struct trace *out, trace_ref *ref)
 	for (size_t i = 0; i < r->count; i++) {
 		struct front *front = &r->fronts[i];
 
-		if (!front->ready || front->used || given(r, &front->trace))
+		if (!front->ready || front->used || given(r, i))
 			advance(r, i);
 		if (front->ready && (first == r->count || front->end_ns < r->fronts[first].end_ns))
 			first = i;
@@ -226,7 +233,7 @@ bool recordings_next(struct recordings *r, struct trace *out, trace_ref *ref)
 		return false;
 	r->fronts[first].used = true;
 	*ref = ref_of(first, r->fronts[first].trace.row);
-	parts = join_find(&r->join, r->fronts[first].trace.trace_id);
+	parts = parts_of(r, first, &r->fronts[first].trace);
 	if (parts)
 		parts->given = true;
 	if (parts && parts->count > 1 && collect(r, parts, &r->whole))
@@ -257,7 +264,7 @@ bool recordings_get(struct recordings *r, trace_ref ref, struct trace *out)
 	join(r);
 	if (!file_find(&r->files[file], (int64_t)(ref & FILE_ROW_MAX), &trace))
 		return false;
-	parts = join_find(&r->join, trace.trace_id);
+	parts = parts_of(r, file, &trace);
 	span_pool_reset(&r->got);
 	if (parts ? !collect(r, parts, &r->got)
 		  : !file_spans(&r->files[file], &r->files[file].get_spans, &trace, &r->got))
