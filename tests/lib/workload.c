@@ -137,9 +137,11 @@ struct analysis *workload_new(const struct workload_options *o)
 {
 	struct analysis *a = need(memory_new(sizeof(*a)));
 	double *machine = need(memory_array(WAVES, sizeof(double)));
-	struct random r = { o->seed * 0x9e3779b97f4a7c15ull + 1 };
+	struct random r = { o->seed };
 	struct noise n = { o->kind, o->sigma, 0, machine };
 
+	/* Seeds that follow each other must not give streams that do: these step by a constant. */
+	r.state = random_next(&r);
 	machine[0] = random_normal(&r);
 	for (int i = 1; i < WAVES; i++)
 		machine[i] = 0.9 * machine[i - 1] + sqrt(1 - 0.81) * random_normal(&r);

@@ -195,6 +195,12 @@ static double degrees_of(const struct blocks *b, double inflated)
 	return n > 2 ? n - 1 : 1;
 }
 
+/* Neighbours resemble each other little: how much is then known well enough to rely on. */
+static bool apart(const struct blocks *b)
+{
+	return b->effective * 4 >= b->count;
+}
+
 /* Of a variance that is 1 / n + 1 / m; a quarter of each, for how alike neighbours are is an
  * estimate too. */
 static double plain_degrees(double n, double m)
@@ -227,7 +233,7 @@ void blocks_compare(struct estimate *out, const struct blocks *before, const str
 	/* Welch and Satterthwaite. */
 	out->degrees = variance > 0 ? variance * variance / (vb * vb / db + va * va / da) : db + da;
 	variance *= inflated;
-	out->plain = plain > 0 && variance < CLUSTERED * plain;
+	out->plain = plain > 0 && variance < CLUSTERED * plain && apart(before) && apart(after);
 	if (out->plain) {
 		/* Nothing but chance in what blocks differ by: then all values tell, not only their
 		 * means. */
