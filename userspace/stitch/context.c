@@ -13,6 +13,7 @@ static void request_opens(struct stitch *s, struct node *request)
 	if (!u)
 		return;
 	request->context_counted = true;
+	request->context_generation = u->generation;
 	unit_opens(u, request);
 }
 
@@ -25,7 +26,8 @@ static void request_ends(struct stitch *s, struct node *request)
 	if (!u)
 		return;
 	request->context_counted = false;
-	unit_ends(u, request);
+	if (request->context_generation == u->generation)
+		unit_ends(u, request);
 }
 
 static void call_begins(struct stitch *s, struct node *call)

@@ -2,7 +2,8 @@
 /*
  * Layer L6: the only request that was open in the process during the whole call. Known when the
  * call ends: a request that came in between makes it unknown, and so does the end of this one.
- * Nothing is said of a process while requests from before our time may be open in it.
+ * Nothing is said of a process while requests from before our time may be open in it, nor of what a
+ * coroutine calls: the other layers know its requests, and timers run between them.
  */
 #include "userspace/stitch/stitch.h"
 
@@ -31,7 +32,7 @@ static void call_begins(struct stitch *s, struct node *call)
 	struct process_requests *p = process_of(stitch_processes(s), call->begin.pid);
 
 	if (works_for_itself(unit_of_thread(stitch_processes(s), &call->begin)) ||
-	    works_for_itself(unit_of_context(stitch_processes(s), &call->begin)))
+	    unit_of_context(stitch_processes(s), &call->begin))
 		return;
 	if (stitch_unsettled(s, call->begin.pid, call->begin.time_ns))
 		return;

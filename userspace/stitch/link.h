@@ -80,6 +80,8 @@ struct node {
 	uint64_t number; /* of a request in its process; of a call: the newest request's then */
 	struct mark begin, read,
 		end; /* request's first byte, request known, last byte of the answer */
+	uint64_t born_ns; /* when what made it was started, if that is over; 0: it is not */
+	uint32_t generation, context_generation; /* of the units that count it */
 	struct propagation propagation;
 	struct wire_key key;
 	bool keyed;

@@ -54,15 +54,21 @@ struct process_requests *process_of(struct process_table *t, uint32_t pid)
 	return p;
 }
 
-/* Out of the family: its children have no known parent any more. */
+/* Out of the family: what it has started was started by its own parent, at the latest when it was
+ * itself. */
 static void unit_leave(struct unit_requests *u)
 {
 	while (!list_empty(&u->children)) {
 		struct unit_requests *child =
 			LIST_ENTRY(u->children.next, struct unit_requests, sibling);
 
-		child->parent = NULL;
+		child->parent = u->parent;
 		list_remove(&child->sibling);
+		if (!u->parent)
+			continue;
+		list_append(&u->parent->children, &child->sibling);
+		if (u->born_ns < child->born_ns)
+			child->born_ns = u->born_ns;
 	}
 	list_remove(&u->sibling);
 	u->parent = NULL;
@@ -117,15 +123,20 @@ void unit_born(struct process_table *t, uint32_t pid, uint64_t child, uint64_t p
 	if (!u || !p || u == p)
 		return;
 	while (!list_empty(&u->calls)) {
-		struct list *call = u->calls.next;
+		struct node *call = LIST_ENTRY(u->calls.next, struct node, made);
 
-		list_remove(call);
-		if (u->parent)
-			list_append(&u->parent->calls, call);
+		list_remove(&call->made);
+		if (!u->parent)
+			continue;
+		if (!call->born_ns || u->born_ns < call->born_ns)
+			call->born_ns = u->born_ns;
+		list_append(&u->parent->calls, &call->made);
 	}
 	unit_leave(u);
-	u->served = u->open_count > 0;
-	u->shared = u->open_count > 1;
+	u->generation++;
+	u->served = u->shared = false;
+	u->open_count = 0;
+	u->only = NULL;
 	u->answered_ns = 0;
 	u->born_ns = time_ns;
 	u->parent = p;

@@ -48,6 +48,8 @@ static void claim_calls(const struct answer *a, struct unit_requests *u, uint64_
 		list_remove(&call->made);
 		if (u->shared || call->begin.time_ns < since_ns)
 			continue;
+		if (call->born_ns && call->born_ns < a->request->read.time_ns)
+			continue;
 		if (call->held)
 			stitch_claim(a->stitch, call, a->request, layer);
 		else if (!call->ended && !call->candidates[layer].request)

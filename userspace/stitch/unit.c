@@ -2,7 +2,8 @@
 /*
  * Layer L1: what made the call itself read the request and still owns it. A thread counts only
  * while it has never had two requests open at once; from then on it is an event loop and says
- * nothing. Where units move between threads (goroutines), they count and threads do not.
+ * nothing. Where units move between threads (goroutines), they count and threads do not. Of a call
+ * that a coroutine made, the thread says nothing: while one waits for its answer others run.
  */
 #include "userspace/stitch/stitch.h"
 
@@ -13,6 +14,7 @@ static void request_opens(struct stitch *s, struct node *request)
 	if (!u)
 		return;
 	request->counted = true;
+	request->generation = u->generation;
 	unit_opens(u, request);
 	request->shared = u->shared;
 }
@@ -25,7 +27,8 @@ static void request_ends(struct stitch *s, struct node *request)
 	if (!u)
 		return;
 	request->counted = false;
-	unit_ends(u, request);
+	if (request->generation == u->generation)
+		unit_ends(u, request);
 	request->shared |= u->shared;
 }
 
@@ -33,6 +36,8 @@ static void call_begins(struct stitch *s, struct node *call)
 {
 	struct unit_requests *u = unit_of_thread(stitch_processes(s), &call->begin);
 
+	if (unit_of_context(stitch_processes(s), &call->begin))
+		return;
 	if (u && !u->shared && u->only)
 		link_propose(call, LAYER_unit, u->only, 0);
 }
