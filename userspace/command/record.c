@@ -171,18 +171,31 @@ static int check(const struct record_options *o, bool command, bool given,
 	return session_check(&o->session, error);
 }
 
-/* The command line, for the recording to say. */
-static void describe(int argc, char **argv, char **command, struct buf *out)
+/* A word of ours, without what a URL says of user and password. */
+static void describe_word(const char *word, struct buf *out)
 {
+	const char *scheme = strstr(word, "://"), *at = scheme ? strrchr(scheme, '@') : NULL;
+
+	if (at)
+		buf_printf(out, " %.*s...%s", (int)(scheme + 3 - word), word, at);
+	else
+		buf_printf(out, " %s", word);
+}
+
+/* The command line, for the recording to say; of a command's words, which may be secret, the first.
+ */
+static void describe(int argc, char **argv, char **command, char *out, size_t size)
+{
+	struct buf words;
+
+	buf_init(&words, size - 1); /* of a long line, what fits */
+	buf_add_text(&words, "spantap");
 	for (int i = 0; i < argc; i++)
-		buf_printf(out, "%s%s", i ? " " : "", argv[i]);
+		describe_word(argv[i], &words);
 	if (command)
-		buf_add_text(out, " --");
-	for (; command && *command; command++)
-		buf_printf(out, " %s", *command);
-	if (out->full) /* of a long command line, what fits */
-		out->full = false;
-	buf_add_byte(out, 0);
+		buf_printf(&words, " -- %s%s", command[0], command[1] ? " ..." : "");
+	snprintf(out, size, "%.*s", (int)words.len, words.data ? (const char *)words.data : "");
+	buf_release(&words);
 }
 
 /* ---- running -------------------------------------------------------------------------------- */
@@ -264,7 +277,7 @@ static int run(int argc, char **argv)
 	struct error error = { 0 };
 	struct session *session = NULL;
 	struct child child = { 0 };
-	struct buf description;
+	char description[DESCRIPTION_MAX];
 	bool given;
 	char **command = child_command(&argc, argv, &given);
 	int err, status = 0;
@@ -285,14 +298,12 @@ static int run(int argc, char **argv)
 	o.session.no_output = true;
 	if (!err)
 		session = session_new(&o.session, child.pid, &error);
-	buf_init(&description, DESCRIPTION_MAX);
-	describe(argc, argv, command, &description);
+	describe(argc, argv, command, description, sizeof(description));
 	if (session)
-		err = record(session, &o, &child, (const char *)description.data, &error);
+		err = record(session, &o, &child, description, &error);
 	session_finish(session);
 	if (child.pid)
 		status = child_end(&child);
-	buf_release(&description);
 	if (!session || err < 0) {
 		log_error("%s", error.text);
 		return EXIT_USAGE;
