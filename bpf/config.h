@@ -27,6 +27,7 @@ enum recipe_base {
 	RECIPE_NONE = 0,
 	RECIPE_THREAD = 1,   /* the thread pointer: fs on x86-64, tpidr_el0 on arm64 */
 	RECIPE_ABSOLUTE = 2, /* `address` */
+	RECIPE_FOLLOWED = 3, /* none: uprobes tell it (maps.bpf.h, threads_followed) */
 };
 
 #define RECIPE_NOT_THREADS 0x1u /* what runs moves between threads: which thread it was says nothing */
@@ -34,8 +35,9 @@ enum recipe_base {
 struct recipe {
 	__u16 base; /* enum recipe_base */
 	__u16 flags;
-	__u32 steps;
-	__s64 address;
+	__u16 steps;
+	__s16 active; /* the value counts while the 32 bits at value + active are not 0; 0: always */
+	__s64 address; /* RECIPE_ABSOLUTE: the base; else what the runtime's own hooks need */
 	__s32 offset[RECIPE_STEPS];
 };
 

@@ -68,6 +68,31 @@ struct {
 	__type(value, struct scratch);
 } scratches SEC(".maps");
 
+/*
+ * A thread of an event loop whose work is followed from callback to callback (uprobes/node.bpf.c makes the
+ * entry, process.bpf.c removes it): what runs now, and by the address of each object that waits, what ran when
+ * it was stored.
+ */
+#define FOLLOWED_SETS 256
+#define FOLLOWED_WAYS 8
+#define FOLLOWED_MAX (FOLLOWED_SETS * FOLLOWED_WAYS)
+struct followed {
+	__u64 current; /* 0: not known */
+	__u64 object[FOLLOWED_MAX]; /* 0: free */
+	__u64 context[FOLLOWED_MAX];
+	__u8 age[FOLLOWED_MAX]; /* of the last collection that it survived; 0: none yet */
+	__u8 collections;
+	__u8 pad[7];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 256); /* 34 KiB each */
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u64); /* pid << 32 | tid */
+	__type(value, struct followed);
+} threads_followed SEC(".maps");
+
 /* Filled by user space; an entry goes when its connection does. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -76,6 +101,28 @@ struct {
 	__type(key, __u64); /* socket inode */
 	__type(value, struct verdict_value);
 } verdicts SEC(".maps");
+
+/*
+ * Who started what runs, until it first moves bytes: most never do, and cost user space nothing. The eldest
+ * are forgotten (LRU). Filled by hooks in runtimes, told by recipe.bpf.h.
+ */
+struct unit_key {
+	__u64 unit;
+	__u32 pid;
+	__u32 pad;
+};
+
+struct birth {
+	__u64 parent;
+	__u64 time_ns;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 65536);
+	__type(key, struct unit_key);
+	__type(value, struct birth);
+} births SEC(".maps");
 
 /* A thread inside a TLS library's read or write: filled at entry, emptied at return (uprobes/). */
 struct tls_call {

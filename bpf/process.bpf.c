@@ -45,9 +45,11 @@ SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *task, pid_t old_pid)
 {
 	struct target_value *target = target_current();
+	__u64 thread = bpf_get_current_pid_tgid();
 
 	if (!target)
 		return 0;
+	bpf_map_delete_elem(&threads_followed, &thread);
 	target->flags &= ~TARGET_TLS; /* another program: its libraries and its runtime are looked at anew */
 	target->recipe.base = RECIPE_NONE;
 	send_process_event(BPF_CORE_READ(task, tgid), 0, PROCESS_EXEC);
@@ -57,8 +59,10 @@ int BPF_PROG(on_exec, struct task_struct *task, pid_t old_pid)
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(on_exit, struct task_struct *task)
 {
+	__u64 thread = bpf_get_current_pid_tgid();
 	__u32 pid = BPF_CORE_READ(task, tgid);
 
+	bpf_map_delete_elem(&threads_followed, &thread);
 	if (BPF_CORE_READ(task, signal, live.counter) != 0)
 		return 0;
 	if (bpf_map_delete_elem(&targets, &pid))

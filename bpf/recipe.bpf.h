@@ -15,8 +15,32 @@ static __always_inline __u64 thread_pointer(struct task_struct *task)
 #endif
 }
 
+/* What runs on an event loop that is followed: what is read begins something new. */
+static __always_inline __u64 followed_unit(int direction)
+{
+	__u64 thread = bpf_get_current_pid_tgid();
+	struct followed *f = bpf_map_lookup_elem(&threads_followed, &thread);
+
+	if (!f)
+		return 0;
+	if (direction == EVENT_IN)
+		f->current = bpf_ktime_get_ns() << 8 | (thread & 0xff);
+	return f->current;
+}
+
+/* recipe.active: is it what runs, or only the place where that would be noted? */
+static __always_inline bool recipe_active(const struct target_value *target, __u64 value)
+{
+	__u32 word = 0;
+
+	if (!target->recipe.active)
+		return true;
+	bpf_probe_read_user(&word, sizeof(word), (void *)(value + (__s64)target->recipe.active));
+	return word != 0;
+}
+
 /* 0: no recipe, or it leads nowhere at the moment. *flags: EVENT_NOT_THREADS is added. */
-static __always_inline __u64 recipe_walk(struct task_struct *task, __u16 *flags)
+static __always_inline __u64 recipe_unit(struct task_struct *task, int direction, __u16 *flags)
 {
 	struct target_value *target = target_current();
 	__u64 value;
@@ -25,6 +49,8 @@ static __always_inline __u64 recipe_walk(struct task_struct *task, __u16 *flags)
 		return 0;
 	if (target->recipe.flags & RECIPE_NOT_THREADS)
 		*flags |= EVENT_NOT_THREADS;
+	if (target->recipe.base == RECIPE_FOLLOWED)
+		return followed_unit(direction);
 	value = target->recipe.base == RECIPE_THREAD ? thread_pointer(task) : (__u64)target->recipe.address;
 	for (__u32 i = 0; i < RECIPE_STEPS; i++) {
 		if (i >= target->recipe.steps)
@@ -33,6 +59,38 @@ static __always_inline __u64 recipe_walk(struct task_struct *task, __u16 *flags)
 			return 0;
 	}
 	return value;
+}
+
+/* The same with nothing read or written. */
+static __always_inline __u64 recipe_walk(struct task_struct *task, __u16 *flags)
+{
+	return recipe_unit(task, EVENT_OUT, flags);
+}
+
+#define BIRTHS_TOLD_MAX 8 /* generations, as user space looks back */
+
+/* What runs moves bytes at that time: who started it, and who started that one, as far as not told yet. */
+static __always_inline void births_tell(__u64 unit, __u64 time_ns)
+{
+	struct event_unit e = { .child = unit };
+	struct unit_key key = { .unit = unit };
+
+	header_fill(&e.header, EVENT_UNIT, sizeof(e));
+	key.pid = e.header.pid;
+#pragma clang loop unroll(disable)
+	for (int i = 0; i < BIRTHS_TOLD_MAX; i++) {
+		struct birth *birth = bpf_map_lookup_elem(&births, &key);
+
+		if (!birth)
+			break;
+		e.header.time_ns = time_ns - i; /* the eldest is heard first */
+		e.child = key.unit;
+		e.parent = birth->parent;
+		e.born_ns = birth->time_ns;
+		bpf_map_delete_elem(&births, &key);
+		ring_send(&e, sizeof(e));
+		key.unit = e.parent;
+	}
 }
 
 #endif

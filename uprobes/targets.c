@@ -5,9 +5,13 @@
 /* A new target is its pair of files and two lines here. */
 extern const struct uprobe_target openssl_target;
 extern const struct uprobe_target cpython_target;
+extern const struct uprobe_target go_target;
+extern const struct uprobe_target node_target;
 
 const struct uprobe_target *const uprobe_targets[] = {
 	&openssl_target,
 	&cpython_target,
+	&go_target,
+	&node_target,
 	NULL,
 };

@@ -5,6 +5,7 @@
 /* One line per runtime: X(name) stands for `const struct runtime name_runtime` in name.c. */
 #define RUNTIMES(X) \
 	X(cpython)  \
-	X(go)
+	X(go)       \
+	X(node)
 
 #endif

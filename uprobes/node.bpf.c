@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What runs on a Node.js thread: a read begins something new (recipe.bpf.h); what is stored in a
+ * promise during it, continues it when that promise is settled; at each other boundary nobody knows
+ * (0). Objects are known by their addresses, so a garbage collection, which moves them, leaves
+ * forwarding addresses that we follow before the old places are used again. What is not found is
+ * forgotten: a missing parent, never a wrong one. A stored address is overwritten when the place is
+ * stored again, so what died in between cannot be taken for another.
+ */
+#include "bpf/core.bpf.h"
+
+#include "bpf/recipe.bpf.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+#define TAG 1 /* of pointers to heap objects */
+#define CLOSURE_CONTEXT 0x20 /* JSFunction.context */
+#define EXPONENT 0x7ff0000000000000ull
+
+/* V8's builtins, x86-64; node.c sets no probes elsewhere. */
+#if defined(__TARGET_ARCH_x86)
+#define HANDLER(registers) ((registers)->bx)
+#define RESULT_STORED(registers) ((registers)->dx)
+#define RESULT_RUN(registers) ((registers)->cx)
+#else
+#define HANDLER(registers) 0
+#define RESULT_STORED(registers) 0
+#define RESULT_RUN(registers) 0
+#endif
+
+/* What a new entry is copied from. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct followed);
+} nothing SEC(".maps");
+
+static __always_inline __u64 word_at(__u64 object, __u64 offset)
+{
+	__u64 word = 0;
+
+	bpf_probe_read_user(&word, sizeof(word), (void *)((object & ~(__u64)TAG) + offset));
+	return word;
+}
+
+static __always_inline struct followed *followed_here(void)
+{
+	__u64 thread = bpf_get_current_pid_tgid();
+
+	return bpf_map_lookup_elem(&threads_followed, &thread);
+}
+
+static __always_inline struct followed *follow(void)
+{
+	struct followed *f = followed_here(), *zeros;
+	struct target_value *target;
+	__u64 thread = bpf_get_current_pid_tgid();
+	__u32 key = 0;
+
+	if (f)
+		return f;
+	target = target_current();
+	zeros = bpf_map_lookup_elem(&nothing, &key);
+	if (!target || target->recipe.base != RECIPE_FOLLOWED || !zeros)
+		return NULL;
+	bpf_map_update_elem(&threads_followed, &thread, zeros, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&threads_followed, &thread);
+}
+
+static __always_inline __u32 set_of(__u64 object)
+{
+	return (__u32)((object >> 3) * 0x9e3779b97f4a7c15ull >> 56) * FOLLOWED_WAYS;
+}
+
+/* The context that was stored with it, once; 0: none. */
+static __always_inline __u64 take(struct followed *f, __u64 object)
+{
+	__u32 set = set_of(object);
+
+	for (__u32 way = 0; way < FOLLOWED_WAYS; way++) {
+		__u32 i = (set + way) & (FOLLOWED_MAX - 1);
+
+		if (f->object[i] == object) {
+			f->object[i] = 0;
+			return f->context[i];
+		}
+	}
+	return 0;
+}
+
+/* Whoever waits longest makes room. */
+static __always_inline void store(struct followed *f, __u64 object, __u64 context, __u8 age)
+{
+	__u64 best = ~0ull;
+	__u32 set = set_of(object), at = set;
+
+	for (__u32 way = 0; way < FOLLOWED_WAYS; way++) {
+		__u32 i = (set + way) & (FOLLOWED_MAX - 1);
+		__u64 rank = f->object[i] == object ? 0 : f->object[i] ? f->context[i] : 1;
+
+		if (rank < best) {
+			best = rank;
+			at = i;
+		}
+	}
+	at &= FOLLOWED_MAX - 1;
+	f->object[at] = object;
+	f->context[at] = context;
+	f->age[at] = age;
+}
+
+/*
+ * What is the same when a reaction is stored and when it runs: its result, a promise of its own; an
+ * await has none (undefined, whose second word is the number NaN), but a closure with its own
+ * context.
+ */
+static __always_inline __u64 object_of(__u64 handler, __u64 result)
+{
+	if ((word_at(result, 8) & EXPONENT) != EXPONENT)
+		return result;
+	return word_at(handler, CLOSURE_CONTEXT);
+}
+
+SEC("uprobe")
+int on_boundary(struct pt_regs *ctx)
+{
+	struct followed *f = followed_here();
+
+	if (f)
+		f->current = 0;
+	return 0;
+}
+
+SEC("uprobe")
+int on_then(struct pt_regs *ctx)
+{
+	struct followed *f = follow();
+	__u64 object = object_of(HANDLER(ctx), RESULT_STORED(ctx));
+
+	if (!f)
+		return 0;
+	take(f, object);
+	if (f->current && (object & TAG))
+		store(f, object, f->current, 0);
+	return 0;
+}
+
+SEC("uprobe")
+int on_reaction(struct pt_regs *ctx)
+{
+	struct followed *f = followed_here();
+
+	if (f)
+		f->current = take(f, object_of(HANDLER(ctx), RESULT_RUN(ctx)));
+	return 0;
+}
+
+/* A heap object begins with its map, whose map is the map of maps, which is its own. */
+static __always_inline bool is_object(__u64 address)
+{
+	__u64 map = word_at(address, 0), maps;
+
+	if (!(map & TAG))
+		return false;
+	maps = word_at(map, 0);
+	return (maps & TAG) && word_at(maps, 0) == maps;
+}
+
+/* One for the verifier to look at once. what: the slot | age << 32. */
+__attribute__((noinline)) int moved(__u64 what)
+{
+	struct followed *f = followed_here();
+	__u32 i = (__u32)what & (FOLLOWED_MAX - 1);
+	__u8 age = (__u8)(what >> 32);
+	__u64 object, context, word;
+
+	if (!f || !f->object[i] || f->age[i] == age)
+		return 0;
+	object = f->object[i];
+	context = f->context[i];
+	word = word_at(object, 0);
+	if (!word || (word & TAG)) { /* not moved: an old one, or dead */
+		if (word && f->age[i])
+			f->age[i] = age;
+		else
+			f->object[i] = 0;
+		return 0;
+	}
+	f->object[i] = 0;
+	if (is_object(word | TAG))
+		store(f, word | TAG, context, age);
+	return 0;
+}
+
+SEC("uprobe")
+int on_collected(struct pt_regs *ctx)
+{
+	struct followed *f = followed_here();
+	__u64 age;
+
+	if (!f)
+		return 0;
+	if (!++f->collections)
+		f->collections = 1;
+	age = (__u64)f->collections << 32;
+	for (__u32 i = 0; i < FOLLOWED_MAX; i++)
+		moved(age | i);
+	return 0;
+}

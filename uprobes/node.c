@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Node.js: where V8 stores what shall run when a promise is settled, and where it runs it. An await
+ * is no different from a .then(): both go through PerformPromiseThen and come back through
+ * PromiseFulfillReactionJob or PromiseRejectReactionJob, V8's own compiled builtins. The rest says
+ * where what ran is over (the microtask loop, libuv's callbacks) and when objects have moved
+ * (garbage collection). Builtins are local symbols: a stripped build has none, and no probes.
+ * Registers by V8's builtin calling convention, the same in 18 to 24: node.bpf.c.
+ */
+#include <errno.h>
+#include <stdio.h>
+
+/* The skeleton names the types of .rodata. */
+#include "bpf/config.h"
+
+#include "uprobes/node.skel.h"
+#include "uprobes/target.h"
+#include "userspace/base/emulated.h"
+
+#define EM_X86_64 62
+#define CODE_MAX 128 /* of a function's begin, looked at */
+
+static const struct site {
+	const char *function;
+	const char *program;
+	unsigned int keep;
+	bool optional;
+} sites[] = {
+	/* What stores comes last: until then nothing is followed. Where things end comes first. */
+	{ "_ZN2v88internal4Heap36GarbageCollectionEpilogueInSafepointENS0_16GarbageCollectorE",
+	  "on_collected", 0, false },
+	{ "uv__stream_io", "on_boundary", 0, false },
+	{ "uv__server_io", "on_boundary", 0, true },
+	{ "uv__async_io", "on_boundary", 0, false },
+	{ "uv__run_check", "on_boundary", 0, false },
+	{ "uv__run_timers", "on_boundary", 0, false },
+	{ "uv__udp_io", "on_boundary", 0, true },
+	{ "uv__poll_io", "on_boundary", 0, true },
+	{ "uv__signal_event", "on_boundary", 0, true },
+	{ "Builtins_PromiseRejectReactionJob", "on_reaction", KEEP_BX | KEEP_CX, false },
+	{ "Builtins_PromiseFulfillReactionJob", "on_reaction", KEEP_BX | KEEP_CX, false },
+	{ "Builtins_PerformPromiseThen", "on_then", KEEP_BX | KEEP_CX | KEEP_DX, false },
+};
+
+static const void *object(size_t *len)
+{
+	return node_bpf__elf_bytes(len);
+}
+
+static bool matches(const struct elf *elf)
+{
+	struct elf_function f;
+
+	return elf->machine == EM_X86_64 && elf_find(elf, "uv_run", &f) &&
+	       elf_find(elf, "Builtins_PerformPromiseThen", &f);
+}
+
+/* The function's first bytes; 0 of them when it is not there. */
+static size_t read_code(const struct elf *elf, const char *function, uint8_t *code,
+			uint64_t *offset)
+{
+	struct elf_function f;
+
+	if (!elf_find(elf, function, &f) || !elf_offset(elf, f.address, CODE_MAX, offset) ||
+	    elf_read(elf, *offset, code, CODE_MAX))
+		return 0;
+	return CODE_MAX;
+}
+
+static int refuse(struct uprobe_plan *plan, const char *function)
+{
+	plan->count = 0;
+	snprintf(plan->refused, sizeof(plan->refused), "%s: not of a form that is known", function);
+	return 0;
+}
+
+/*
+ * The microtask loop asks at its head whether any are left: cmp or test, then je, a jump of 32
+ * bits. Passed after each of them, and first and last.
+ */
+static int loop_head(struct uprobe_plan *plan, const struct elf *elf)
+{
+	static const char function[] = "Builtins_RunMicrotasks";
+	uint8_t code[CODE_MAX];
+	uint64_t offset;
+
+	if (!read_code(elf, function, code, &offset))
+		return refuse(plan, function);
+	for (size_t i = 4; i + 6 <= CODE_MAX; i++) {
+		bool test =
+			(code[i - 3] & 0xf8) == 0x48 && code[i - 2] == 0x85 && code[i - 1] >= 0xc0;
+		bool compare = (code[i - 4] & 0xf8) == 0x48 && code[i - 3] == 0x83 &&
+			       code[i - 2] >= 0xf8 && !code[i - 1];
+
+		if (code[i] != 0x0f || code[i + 1] != 0x84 || (!test && !compare))
+			continue;
+		plan->sites[plan->count++] = (struct uprobe_site){ "on_boundary", offset + i };
+		return 0;
+	}
+	return refuse(plan, function);
+}
+
+static int locate(const struct elf *elf, struct uprobe_plan *plan)
+{
+	int err = loop_head(plan, elf);
+
+	for (size_t i = 0; !err && !plan->refused[0] && i < sizeof(sites) / sizeof(sites[0]); i++) {
+		uint8_t code[CODE_MAX];
+		uint64_t offset;
+
+		if (read_code(elf, sites[i].function, code, &offset))
+			plan->sites[plan->count++] = (struct uprobe_site){
+				sites[i].program,
+				offset + emulated_find(elf->machine, bytes_of(code, CODE_MAX),
+						       sites[i].keep),
+			};
+		else if (!sites[i].optional)
+			err = refuse(plan, sites[i].function);
+	}
+	return err;
+}
+
+const struct uprobe_target node_target = {
+	.name = "node",
+	.object = object,
+	.per_process = true,
+	.matches = matches,
+	.locate = locate,
+};
