@@ -109,9 +109,10 @@ struct event_process {
 struct event_unit {
 	struct event_header header;
 	__u64 child, parent; /* as event_data.unit */
+	__u64 born_ns;	     /* when; 0: at header.time_ns */
 };
 
-_Static_assert(sizeof(struct event_unit) == 40, "event_unit");
+_Static_assert(sizeof(struct event_unit) == 48, "event_unit");
 _Static_assert(sizeof(struct event_header) == 24, "event_header");
 _Static_assert(sizeof(struct event_data) == 24 + 48 + 16, "event_data");
 _Static_assert(sizeof(struct event_address) == 20, "event_address");

@@ -238,7 +238,8 @@ bool elf_find_variable(const struct elf *e, const char *name, uint64_t *address)
 	return true;
 }
 
-bool elf_section(const struct elf *e, const char *name, uint64_t *address, uint64_t *len)
+bool elf_section_in_file(const struct elf *e, const char *name, uint64_t *address, uint64_t *offset,
+			 uint64_t *len)
 {
 	uint8_t header[SECTION_LEN];
 	char found[32];
@@ -260,10 +261,18 @@ bool elf_section(const struct elf *e, const char *name, uint64_t *address, uint6
 		    memcmp(found, name, wanted) != 0)
 			continue;
 		*address = s.address;
+		*offset = s.offset;
 		*len = s.len;
 		return true;
 	}
 	return false;
+}
+
+bool elf_section(const struct elf *e, const char *name, uint64_t *address, uint64_t *len)
+{
+	uint64_t offset;
+
+	return elf_section_in_file(e, name, address, &offset, len);
 }
 
 bool elf_offset(const struct elf *e, uint64_t address, uint64_t len, uint64_t *out)

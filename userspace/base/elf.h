@@ -55,6 +55,10 @@ bool elf_find_variable(const struct elf *e, const char *name, uint64_t *address)
 /* Address and length of a section by its name; false when there is none (sections can be stripped). */
 bool elf_section(const struct elf *e, const char *name, uint64_t *address, uint64_t *len);
 
+/* The same, and where it is in the file. */
+bool elf_section_in_file(const struct elf *e, const char *name, uint64_t *address, uint64_t *offset,
+			 uint64_t *len);
+
 /* Offset in the file of len bytes of code at address; false when the file does not hold them. */
 bool elf_offset(const struct elf *e, uint64_t address, uint64_t len, uint64_t *out);
 

@@ -24,10 +24,11 @@
 static const struct {
 	uint64_t from, to; /* minor versions of Go 1 */
 	int32_t goid;
+	int64_t running; /* m.curg, for uprobes/go.bpf.c */
 } layouts[] = {
-	{ 17, 22, 152 },
-	{ 23, 24, 160 },
-	{ 25, 26, 152 },
+	{ 17, 22, 152, 192 },
+	{ 23, 24, 160, 192 },
+	{ 25, 26, 152, 184 },
 };
 
 static bool matches(const struct elf *elf, struct bytes path)
@@ -113,7 +114,8 @@ static int find_recipe(const struct image *image, struct recipe *out, struct err
 			continue;
 		*out = (struct recipe){ .base = RECIPE_THREAD,
 					.steps = 2,
-					.flags = RECIPE_NOT_THREADS };
+					.flags = RECIPE_NOT_THREADS,
+					.address = layouts[i].running };
 		out->offset[0] = (int32_t)tls;
 		out->offset[1] = layouts[i].goid;
 		return 0;

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Goroutines: who started one, and for whom net/http's writer writes. At these places R14 holds the
+ * running goroutine's struct g (Go's ABIInternal; what is older than 1.17 has no recipe). Nothing
+ * is sent from here: births wait in a map until the goroutine moves bytes.
+ */
+#include "bpf/recipe.bpf.h"
+
+#define G_M 48 /* since 1.17: stack, stackguard0, stackguard1, _panic, _defer come before */
+
+char LICENSE[] SEC("license") = "GPL";
+
+#if defined(__TARGET_ARCH_x86)
+
+/* Requests that were given to a connection and are not written yet. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, struct unit_key); /* the *http.Request */
+	__type(value, struct birth);
+} requests SEC(".maps");
+
+static __always_inline __u64 word_at(__u64 address)
+{
+	__u64 value = 0;
+
+	bpf_probe_read_user(&value, sizeof(value), (void *)address);
+	return value;
+}
+
+/* 0: none, or a version that is not known. */
+static __always_inline __u64 goid_of(const struct target_value *target, __u64 g)
+{
+	if (!g || target->recipe.steps != 2 || !(target->recipe.flags & RECIPE_NOT_THREADS))
+		return 0;
+	return word_at(g + (__s64)target->recipe.offset[1]);
+}
+
+static __always_inline struct unit_key key_of(__u64 unit)
+{
+	struct unit_key key = { .unit = unit };
+
+	key.pid = bpf_get_current_pid_tgid() >> 32;
+	return key;
+}
+
+/* newproc's call of runqput(p, g, true): on the thread's own stack, while newproc's caller is
+ * m.curg. */
+SEC("uprobe")
+int on_start(struct pt_regs *ctx)
+{
+	const struct target_value *target = target_current();
+	struct birth birth = {};
+	struct unit_key key;
+
+	if (!target || !target->recipe.address)
+		return 0;
+	key = key_of(goid_of(target, ctx->bx));
+	birth.parent = goid_of(target, word_at(word_at(ctx->r14 + G_M) + target->recipe.address));
+	birth.time_ns = bpf_ktime_get_ns();
+	if (key.unit && birth.parent && key.unit != birth.parent)
+		bpf_map_update_elem(&births, &key, &birth, BPF_ANY);
+	return 0;
+}
+
+/* (*persistConn).roundTrip(request *transportRequest): its first word is the *Request. */
+SEC("uprobe")
+int on_round_trip(struct pt_regs *ctx)
+{
+	const struct target_value *target = target_current();
+	struct birth birth = {};
+	struct unit_key key;
+
+	if (!target)
+		return 0;
+	key = key_of(word_at(ctx->bx));
+	birth.parent = goid_of(target, ctx->r14);
+	birth.time_ns = bpf_ktime_get_ns();
+	if (key.unit && birth.parent)
+		bpf_map_update_elem(&requests, &key, &birth, BPF_ANY);
+	return 0;
+}
+
+/* (*Request).write: the connection's writer works for who asked, as if that one had started it just
+ * then. */
+SEC("uprobe")
+int on_request_write(struct pt_regs *ctx)
+{
+	const struct target_value *target = target_current();
+	struct unit_key key = key_of(ctx->ax);
+	struct birth *given, birth;
+
+	if (!target)
+		return 0;
+	given = bpf_map_lookup_elem(&requests, &key);
+	if (!given)
+		return 0;
+	birth = *given;
+	bpf_map_delete_elem(&requests, &key);
+	key.unit = goid_of(target, ctx->r14);
+	if (key.unit && key.unit != birth.parent)
+		bpf_map_update_elem(&births, &key, &birth, BPF_ANY);
+	return 0;
+}
+
+#endif
