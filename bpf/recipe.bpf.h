@@ -28,6 +28,19 @@ static __always_inline __u64 followed_unit(int direction)
 	return f->current;
 }
 
+static __always_inline __u64 recipe_value(struct task_struct *task, const struct target_value *target)
+{
+	__u64 value = target->recipe.base == RECIPE_THREAD ? thread_pointer(task) : (__u64)target->recipe.address;
+
+	for (__u32 i = 0; i < RECIPE_STEPS; i++) {
+		if (i >= target->recipe.steps)
+			break;
+		if (bpf_probe_read_user(&value, sizeof(value), (void *)(value + (__s64)target->recipe.offset[i])))
+			return 0;
+	}
+	return value;
+}
+
 /* recipe.active: is it what runs, or only the place where that would be noted? */
 static __always_inline bool recipe_active(const struct target_value *target, __u64 value)
 {
@@ -51,14 +64,8 @@ static __always_inline __u64 recipe_unit(struct task_struct *task, int direction
 		*flags |= EVENT_NOT_THREADS;
 	if (target->recipe.base == RECIPE_FOLLOWED)
 		return followed_unit(direction);
-	value = target->recipe.base == RECIPE_THREAD ? thread_pointer(task) : (__u64)target->recipe.address;
-	for (__u32 i = 0; i < RECIPE_STEPS; i++) {
-		if (i >= target->recipe.steps)
-			break;
-		if (bpf_probe_read_user(&value, sizeof(value), (void *)(value + (__s64)target->recipe.offset[i])))
-			return 0;
-	}
-	return value;
+	value = recipe_value(task, target);
+	return value && recipe_active(target, value) ? value : 0;
 }
 
 /* The same with nothing read or written. */

@@ -2,7 +2,8 @@
 /*
  * At the end of PyContext_CopyCurrent: what is returned is a new context, made while another is
  * current. Others end at the same instruction, so the result counts only if it is of the current
- * context's type (PyObject: a counter, then ob_type).
+ * context's type (PyObject: a counter, then ob_type). A context that nobody has entered stands for
+ * its thread.
  */
 #include "bpf/recipe.bpf.h"
 
@@ -22,17 +23,20 @@ SEC("uprobe")
 int on_copy_return(struct pt_regs *ctx)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	const struct target_value *target = target_current();
 	struct event_unit e = { .child = PT_REGS_RC(ctx) };
-	__u64 type;
-	__u16 flags = 0;
+	__u64 type, current;
 
-	e.parent = recipe_walk(task, &flags);
-	if (!e.child || !e.parent || e.child == e.parent)
+	if (!target || target->recipe.base != RECIPE_THREAD)
 		return 0;
-	type = type_of(e.parent);
+	current = recipe_value(task, target);
+	if (!e.child || !current || e.child == current)
+		return 0;
+	type = type_of(current);
 	if (!type || type != type_of(e.child))
 		return 0;
 	header_fill(&e.header, EVENT_UNIT, sizeof(e));
+	e.parent = recipe_active(target, current) ? current : e.header.tid;
 	ring_send(&e, sizeof(e));
 	return 0;
 }

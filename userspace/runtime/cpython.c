@@ -7,8 +7,9 @@
  *
  * The state is found through the pthread key that PyGILState_GetThisThreadState uses: the
  * interpreter's own variable is emptied while the GIL is released, and that is how every socket
- * call is made. A thread that never had a context has NULL there. Offsets were compiled against
- * each version's headers.
+ * call is made. A thread that never had a context has NULL there; one that used a context variable
+ * outside of Context.run() has one that was not entered, which says no more than the thread does.
+ * Offsets were compiled against each version's headers.
  */
 #include <errno.h>
 
@@ -18,6 +19,7 @@
 #define PTHREAD_SLOTS 0x310  /* glibc, x86-64: struct pthread.specific_1stblock */
 #define PTHREAD_SLOTS_MAX 32 /* further ones are elsewhere */
 #define EM_X86_64 62
+#define CONTEXT_ENTERED 40 /* struct _pycontextobject.ctx_entered, 3.7 to 3.14 */
 
 static const struct layout {
 	uint64_t minor;  /* of Python 3 */
@@ -99,6 +101,7 @@ static int find_recipe(const struct image *image, struct recipe *out, struct err
 	*out = (struct recipe){ .base = RECIPE_THREAD, .steps = 2 };
 	out->offset[0] = PTHREAD_SLOTS + (int32_t)key.key * 16 + 8;
 	out->offset[1] = layout->context;
+	out->active = CONTEXT_ENTERED;
 	return 0;
 }
 
