@@ -45,7 +45,7 @@ server.redis = socket.create_connection(("127.0.0.1", redis_port))
 print(server.server_address[1], flush=True)
 server.serve_forever()
 """
-FORMS = {"before": (20, 0.02), "after": (0, 0.0), "again": (20, 0.02)}
+FORMS = {"before": (100, 0.02), "after": (0, 0.0), "again": (100, 0.02)}
 SHOWN = ("faster", "slower")
 
 
@@ -136,8 +136,8 @@ class Diff(e2e.Case):
         self.assertIn("no longer blocked: ", sleepy["why"])
         self.assertEqual(sleepy["time"]["blocked"]["verdict"], "faster")
         self.assertEqual(item["calls_per_request"]["verdict"], "faster")
-        self.assertEqual((item["before"]["calls_per_request"], item["after"]["calls_per_request"]), (22, 2))
-        self.assertIn("20 cache calls fewer per request (GET item:*, 22 before and 2 after)", item["why"])
+        self.assertEqual((item["before"]["calls_per_request"], item["after"]["calls_per_request"]), (102, 2))
+        self.assertIn("100 cache calls fewer per request (GET item:*, 102 before and 2 after)", item["why"])
         self.assertEqual(item["verdict"], "faster")
         self.assertEqual(broken["errors"]["verdict"], "faster")
         self.assertEqual((broken["errors"]["before"], broken["errors"]["after"]), (1, 0))
@@ -147,7 +147,7 @@ class Diff(e2e.Case):
         found = self.endpoints("after", "before")
         self.assertEqual(found["GET /sleepy"]["verdict"], "slower")
         self.assertIn("blocked (sleep, lock, disk): ", found["GET /sleepy"]["why"])
-        self.assertIn("20 cache calls more per request", found["GET /item/{id}"]["why"])
+        self.assertIn("100 cache calls more per request", found["GET /item/{id}"]["why"])
 
     def test_same(self):
         diff = self.json("before", "again")
