@@ -21,6 +21,7 @@ void process_table_init(struct process_table *t)
 {
 	map_init(&t->processes, sizeof(uint32_t), PROCESSES_MAX);
 	map_init(&t->units, sizeof(struct unit_key), UNITS_MAX);
+	t->units_wanted = UNITS_FEW;
 }
 
 void process_table_release(struct process_table *t)
@@ -74,14 +75,16 @@ static void unit_leave(struct unit_requests *u)
 	u->parent = NULL;
 }
 
-static void forget_units(struct process_table *t)
+/* For good, of those that nobody asked for since the last time. An event loop would be taken for a
+ * worker, were it forgotten: only when there is no room. */
+static void forget_units(struct process_table *t, bool full)
 {
 	struct unit_entry *u;
 	size_t at = 0;
 
 	while ((u = map_next(&t->units, &at))) {
 		if (u->requests.recent || u->requests.open_count ||
-		    !list_empty(&u->requests.calls)) {
+		    !list_empty(&u->requests.calls) || (u->requests.shared && !full)) {
 			u->requests.recent = false;
 			continue;
 		}
@@ -89,6 +92,23 @@ static void forget_units(struct process_table *t)
 		map_remove(&t->units, &u->key);
 		memory_free(u);
 	}
+}
+
+/* Each goroutine has its own id, and most are never heard of again: what is kept grows with those
+ * that are. */
+static void make_room(struct process_table *t)
+{
+	if (t->units.count < t->units_wanted)
+		return;
+	forget_units(t, false);
+	/* All may be recent at first: the second look finds them no longer so. */
+	for (int i = 0; i < 2 && t->units.count >= UNITS_MAX; i++)
+		forget_units(t, true);
+	t->units_wanted = 2 * t->units.count;
+	if (t->units_wanted < UNITS_FEW)
+		t->units_wanted = UNITS_FEW;
+	if (t->units_wanted > UNITS_MAX)
+		t->units_wanted = UNITS_MAX;
 }
 
 struct unit_requests *unit_of(struct process_table *t, uint32_t pid, uint64_t unit)
@@ -100,15 +120,14 @@ struct unit_requests *unit_of(struct process_table *t, uint32_t pid, uint64_t un
 		u->requests.recent = true;
 		return &u->requests;
 	}
-	/* All may be recent at first: the second look finds them no longer so. */
-	for (int i = 0; i < 2 && t->units.count >= UNITS_MAX; i++)
-		forget_units(t);
+	make_room(t);
 	u = memory_new(sizeof(*u));
 	if (!u || map_set(&t->units, &key, u)) {
 		memory_free(u);
 		return NULL;
 	}
 	u->key = key;
+	u->requests.recent = true;
 	list_init(&u->requests.calls);
 	list_init(&u->requests.children);
 	list_init(&u->requests.sibling);
@@ -119,8 +138,10 @@ void unit_born(struct process_table *t, uint32_t pid, uint64_t child, uint64_t p
 	       uint64_t time_ns)
 {
 	struct unit_requests *u = unit_of(t, pid, child), *p = unit_of(t, pid, parent);
+	struct unit_key key = { .unit = child, .pid = pid };
 
-	if (!u || !p || u == p)
+	/* Making room for the second may have taken the first. */
+	if (!u || !p || u == p || map_find(&t->units, &key) != u)
 		return;
 	while (!list_empty(&u->calls)) {
 		struct node *call = LIST_ENTRY(u->calls.next, struct node, made);

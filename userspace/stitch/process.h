@@ -7,6 +7,7 @@
 #include "userspace/stitch/link.h"
 
 #define UNITS_MAX 262144
+#define UNITS_FEW 16384 /* with so many none is forgotten */
 
 struct process_requests {
 	uint32_t pid;
@@ -34,15 +35,16 @@ struct unit_requests {
 struct process_table {
 	struct map processes; /* by pid */
 	struct map units;     /* by struct unit_key */
+	size_t units_wanted;  /* with so many, those that are over are forgotten */
 };
 
 void process_table_init(struct process_table *t);
 void process_table_release(struct process_table *t);
 
 /*
- * Made at the first call; NULL when memory is refused or there are too many. When the table of
- * units is full, those that nobody asked for lately and that have nothing open are forgotten:
- * threads come and go.
+ * Made at the first call; NULL when memory is refused or there are too many. Units that
+ * nobody asked for lately and that have nothing open are forgotten: threads come and go, and each
+ * goroutine has an id of its own.
  */
 struct process_requests *process_of(struct process_table *t, uint32_t pid);
 struct unit_requests *unit_of(struct process_table *t, uint32_t pid, uint64_t unit);
