@@ -124,6 +124,14 @@ struct {
 	__type(value, struct birth);
 } births SEC(".maps");
 
+/* Whose bytes the next transfer of this socket writes, where a library writes them later (uprobes/). */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u64);   /* socket inode */
+	__type(value, __u64); /* the unit; 0: of several */
+} handovers SEC(".maps");
+
 /* A thread inside a TLS library's read or write: filled at entry, emptied at return (uprobes/). */
 struct tls_call {
 	__u64 session;

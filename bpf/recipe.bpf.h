@@ -62,10 +62,24 @@ static __always_inline __u64 recipe_unit(struct task_struct *task, int direction
 		return 0;
 	if (target->recipe.flags & RECIPE_NOT_THREADS)
 		*flags |= EVENT_NOT_THREADS;
+	if (target->recipe.flags & RECIPE_NESTED)
+		*flags |= EVENT_NESTED;
 	if (target->recipe.base == RECIPE_FOLLOWED)
 		return followed_unit(direction);
 	value = recipe_value(task, target);
 	return value && recipe_active(target, value) ? value : 0;
+}
+
+/* What had these bytes written, when it was not what runs now: an event loop writes them for it. */
+static __always_inline __u64 handover_take(__u64 socket)
+{
+	__u64 *handed = bpf_map_lookup_elem(&handovers, &socket), unit;
+
+	if (!handed)
+		return 0;
+	unit = *handed;
+	bpf_map_delete_elem(&handovers, &socket);
+	return unit;
 }
 
 /* The same with nothing read or written. */

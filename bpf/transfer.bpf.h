@@ -307,6 +307,8 @@ static __always_inline void event_begin(struct scratch *s, const struct socket_s
 	s->event.direction = (__u8)direction;
 	s->event.flags = flags;
 	s->event.unit = recipe_unit(task, direction, &s->event.flags);
+	if (!s->event.unit && direction == EVENT_OUT)
+		s->event.unit = handover_take(state->inode);
 	if (s->event.flags & EVENT_NOT_THREADS)
 		births_tell(s->event.unit, s->event.header.time_ns);
 	s->event.pad[0] = s->event.pad[1] = s->event.pad[2] = 0;

@@ -4,9 +4,11 @@
 #include <stdio.h>
 
 #include "uprobes/target.h"
+#include "userspace/base/emulated.h"
 #include "userspace/base/instruction.h"
 #include "userspace/base/memory.h"
 
+#define ENTRY_LEN 32 /* looked at for a cheap instruction */
 #define FUNCTION_LEN_MAX (64u << 10)
 #define SEGMENT_LEN_MAX (128u << 20)
 
@@ -79,20 +81,17 @@ static const struct elf_segment *segment_of(const struct elf *elf, uint64_t addr
 	return NULL;
 }
 
-int uprobe_plan_returns(struct uprobe_plan *plan, const struct elf *elf, const char *function,
-			const char *at_return)
+static int plan_returns(struct uprobe_plan *plan, const struct elf *elf, const char *function,
+			uint64_t address, const char *at_return)
 {
 	struct instruction_returns returns = { 0 };
 	const struct elf_segment *s;
 	const char *reason = NULL;
-	struct elf_function f;
 	uint8_t *code;
 	uint64_t at;
 	int err;
 
-	if (!elf_find(elf, function, &f))
-		return -ENOENT;
-	s = segment_of(elf, f.address, &at);
+	s = segment_of(elf, address, &at);
 	if (!s || s->len > SEGMENT_LEN_MAX)
 		return refuse(plan, function,
 			      s ? "too much code around it" : "its code is not in the file");
@@ -110,5 +109,41 @@ int uprobe_plan_returns(struct uprobe_plan *plan, const struct elf *elf, const c
 		return refuse(plan, function, "too many probes");
 	for (size_t i = 0; !err && i < returns.count; i++)
 		add(plan, at_return, s->offset + returns.at[i]);
+	return err;
+}
+
+int uprobe_plan_returns(struct uprobe_plan *plan, const struct elf *elf, const char *function,
+			const char *at_return)
+{
+	struct elf_function f;
+
+	if (!elf_find(elf, function, &f))
+		return -ENOENT;
+	return plan_returns(plan, elf, function, f.address, at_return);
+}
+
+int uprobe_plan_address(struct uprobe_plan *plan, const struct elf *elf, const char *what,
+			uint64_t address, const char *at_entry, const char *at_return)
+{
+	uint8_t code[ENTRY_LEN];
+	uint64_t offset;
+	int err;
+
+	if (at_return) {
+		err = plan_returns(plan, elf, what, address, at_return);
+		if (err)
+			return err;
+	}
+	if (!at_entry)
+		return 0;
+	if (plan->count == UPROBE_SITES_MAX)
+		return refuse(plan, what, "too many probes");
+	if (!elf_offset(elf, address, sizeof(code), &offset))
+		return refuse(plan, what, "its code is not in the file");
+	err = elf_read(elf, offset, code, sizeof(code));
+	if (!err)
+		add(plan, at_entry,
+		    offset + emulated_find(elf->machine, bytes_of(code, sizeof(code)),
+					   KEEP_DI | KEEP_SI));
 	return err;
 }

@@ -54,6 +54,13 @@ int uprobe_plan_function(struct uprobe_plan *plan, const struct elf *elf, const 
 			 const char *at_entry, const char *at_return);
 
 /*
+ * The same of code without a name of its own: the entry, or the next instruction where a probe is cheap
+ * and the first two arguments are still there; the returns as uprobe_plan_returns() finds them.
+ */
+int uprobe_plan_address(struct uprobe_plan *plan, const struct elf *elf, const char *what,
+			uint64_t address, const char *at_entry, const char *at_return);
+
+/*
  * Adds probes of the function's return instructions, those in its cold part and in what it ends by
  * jumping to included: others may use the latter too, so what runs there has to look twice. Errors
  * as above.

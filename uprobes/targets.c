@@ -7,11 +7,15 @@ extern const struct uprobe_target openssl_target;
 extern const struct uprobe_target cpython_target;
 extern const struct uprobe_target go_target;
 extern const struct uprobe_target node_target;
+extern const struct uprobe_target uvloop_target;
+extern const struct uprobe_target queue_target;
 
 const struct uprobe_target *const uprobe_targets[] = {
 	&openssl_target,
 	&cpython_target,
 	&go_target,
 	&node_target,
+	&uvloop_target,
+	&queue_target,
 	NULL,
 };

@@ -45,7 +45,7 @@ struct process {
 	uint32_t pid;
 	uint64_t since_ns, next_ns;
 	uint64_t executable_kib; /* mapped at the last look */
-	struct probes probes;    /* of its own: those of a runtime */
+	struct probes probes[TARGETS_LIMIT]; /* of its own: those of runtimes, as uprobe_targets */
 };
 
 struct file_key {
@@ -151,6 +151,20 @@ static void detach(struct probes *p)
 	p->links = NULL;
 }
 
+static void detach_all(struct process *p)
+{
+	for (size_t i = 0; i < TARGETS_LIMIT; i++)
+		detach(&p->probes[i]);
+}
+
+static bool has_probes(const struct process *p)
+{
+	for (size_t i = 0; i < TARGETS_LIMIT; i++)
+		if (p->probes[i].count)
+			return true;
+	return false;
+}
+
 void attach_free(struct attach *a)
 {
 	struct process *p;
@@ -160,7 +174,7 @@ void attach_free(struct attach *a)
 	if (!a)
 		return;
 	while ((p = map_next(&a->processes, &at))) {
-		detach(&p->probes);
+		detach_all(p);
 		memory_free(p);
 	}
 	for (at = 0; (f = map_next(&a->files, &at));) {
@@ -332,7 +346,8 @@ static void probe_runtime(struct attach *a, struct process *p, const struct mapp
 	if (!err)
 		err = target->locate(&elf, &plan);
 	if (!err && plan.count)
-		err = set_probes(a->objects[f->runtime - 1], fd, &plan, (pid_t)p->pid, &p->probes);
+		err = set_probes(a->objects[f->runtime - 1], fd, &plan, (pid_t)p->pid,
+				 &p->probes[f->runtime - 1]);
 	if (err || !plan.count)
 		log_debug("pid %u: %s: not probed: %s", p->pid, target->name,
 			  plan.refused[0] ? plan.refused : error_name(err));
@@ -384,7 +399,7 @@ static void look_at_process(struct attach *a, struct process *p, uint64_t now_ns
 		    last.executable)
 			continue;
 		f = meet_file(a, p->pid, &m, now_ns);
-		if (f && f->runtime && !p->probes.count)
+		if (f && f->runtime && !p->probes[f->runtime - 1].count)
 			probe_runtime(a, p, &m, f);
 	}
 }
@@ -422,7 +437,7 @@ void attach_add(struct attach *a, uint32_t pid, uint64_t now_ns)
 	struct process *p = a ? map_find(&a->processes, &pid) : NULL;
 
 	if (p) /* another program: its memory is new */
-		detach(&p->probes);
+		detach_all(p);
 	if (a)
 		schedule(a, pid, now_ns, now_ns);
 }
@@ -446,7 +461,7 @@ void attach_add_child(struct attach *a, uint32_t pid, uint32_t parent, uint64_t 
 
 	if (a) /* a runtime's probes have to be set again, and soon */
 		schedule(a, pid, now_ns,
-			 now_ns + (p && p->probes.count ? LOOK_SOON_NS : LOOK_LATE_NS));
+			 now_ns + (p && has_probes(p) ? LOOK_SOON_NS : LOOK_LATE_NS));
 }
 
 void attach_remove(struct attach *a, uint32_t pid)
@@ -455,7 +470,7 @@ void attach_remove(struct attach *a, uint32_t pid)
 
 	if (!p)
 		return;
-	detach(&p->probes);
+	detach_all(p);
 	memory_free(p);
 }
 

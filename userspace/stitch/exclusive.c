@@ -27,12 +27,21 @@ static bool works_for_itself(const struct unit_requests *u)
 	return u && (u->served || u->answered_ns) && !u->shared && !u->only;
 }
 
+/* A coroutine, or a thread of a pool whose work is known to be somebody's. */
+static bool others_know(struct stitch *s, const struct mark *mark)
+{
+	const struct unit_requests *thread = unit_of_thread(stitch_processes(s), mark);
+
+	return unit_of_context(stitch_processes(s), mark) ||
+	       (!mark->not_threads && thread && thread->parent);
+}
+
 static void call_begins(struct stitch *s, struct node *call)
 {
 	struct process_requests *p = process_of(stitch_processes(s), call->begin.pid);
 
 	if (works_for_itself(unit_of_thread(stitch_processes(s), &call->begin)) ||
-	    unit_of_context(stitch_processes(s), &call->begin))
+	    others_know(s, &call->begin))
 		return;
 	if (stitch_unsettled(s, call->begin.pid, call->begin.time_ns))
 		return;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Layer L2: the nearest ancestor of what made the call that has read a request and still owns it,
- * if each generation between them was started after the request was read.
+ * if each generation between them was started after the request was read. A thread of a pool is
+ * started anew by whoever gives it work, as far as the runtime tells.
  */
 #include "userspace/stitch/stitch.h"
 
@@ -13,8 +14,7 @@ static void call_begins(struct stitch *s, struct node *call)
 	uint64_t youngest_ns = UINT64_MAX;
 
 	if (!u)
-		u = call->begin.not_threads ? unit_of_thread(stitch_processes(s), &call->begin)
-					    : NULL;
+		u = unit_of_thread(stitch_processes(s), &call->begin);
 	for (int i = 0; u && i < GENERATIONS_MAX; i++) {
 		if (i && u->only && !u->shared) {
 			if (u->only->read.time_ns <= youngest_ns)
