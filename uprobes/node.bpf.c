@@ -14,7 +14,7 @@
 char LICENSE[] SEC("license") = "GPL";
 
 #define TAG 1 /* of pointers to heap objects */
-#define CLOSURE_CONTEXT 0x20 /* JSFunction.context */
+#define SHARED (~0ull) /* a handler that several have stored: whose it runs for is not known */
 #define EXPONENT 0x7ff0000000000000ull
 
 /* V8's builtins, x86-64; node.c sets no probes elsewhere. */
@@ -73,20 +73,29 @@ static __always_inline __u32 set_of(__u64 object)
 	return (__u32)((object >> 3) * 0x9e3779b97f4a7c15ull >> 56) * FOLLOWED_WAYS;
 }
 
-/* The context that was stored with it, once; 0: none. */
-static __always_inline __u64 take(struct followed *f, __u64 object)
+/* The slot of an object, or FOLLOWED_MAX. */
+static __always_inline __u32 slot_of(const struct followed *f, __u64 object)
 {
 	__u32 set = set_of(object);
 
 	for (__u32 way = 0; way < FOLLOWED_WAYS; way++) {
 		__u32 i = (set + way) & (FOLLOWED_MAX - 1);
 
-		if (f->object[i] == object) {
-			f->object[i] = 0;
-			return f->context[i];
-		}
+		if (f->object[i] == object)
+			return i;
 	}
-	return 0;
+	return FOLLOWED_MAX;
+}
+
+/* The context that was stored with it, once; 0: none. */
+static __always_inline __u64 take(struct followed *f, __u64 object)
+{
+	__u32 i = slot_of(f, object);
+
+	if (i >= FOLLOWED_MAX)
+		return 0;
+	f->object[i] = 0;
+	return f->context[i];
 }
 
 /* Whoever waits longest makes room. */
@@ -110,16 +119,19 @@ static __always_inline void store(struct followed *f, __u64 object, __u64 contex
 	f->age[at] = age;
 }
 
+/* undefined, whose second word is the number NaN */
+static __always_inline bool is_undefined(__u64 object)
+{
+	return (word_at(object, 8) & EXPONENT) == EXPONENT;
+}
+
 /*
  * What is the same when a reaction is stored and when it runs: its result, a promise of its own; an
- * await has none (undefined, whose second word is the number NaN), but a closure with its own
- * context.
+ * await has none, but a closure with its own context.
  */
-static __always_inline __u64 object_of(__u64 handler, __u64 result)
+static __always_inline __u64 object_of(__u64 handler, __u64 result, __u32 closure_context)
 {
-	if ((word_at(result, 8) & EXPONENT) != EXPONENT)
-		return result;
-	return word_at(handler, CLOSURE_CONTEXT);
+	return is_undefined(result) ? word_at(handler, closure_context) : result;
 }
 
 SEC("uprobe")
@@ -132,14 +144,25 @@ int on_boundary(struct pt_regs *ctx)
 	return 0;
 }
 
+/* The last probe that is set: from here on all are there. */
 SEC("uprobe")
-int on_then(struct pt_regs *ctx)
+int on_stream(struct pt_regs *ctx)
 {
 	struct followed *f = follow();
-	__u64 object = object_of(HANDLER(ctx), RESULT_STORED(ctx));
+
+	if (f)
+		f->current = 0;
+	return 0;
+}
+
+static __always_inline int stored(struct pt_regs *ctx, __u32 closure_context)
+{
+	struct followed *f = followed_here();
+	__u64 object;
 
 	if (!f)
 		return 0;
+	object = object_of(HANDLER(ctx), RESULT_STORED(ctx), closure_context);
 	take(f, object);
 	if (f->current && (object & TAG))
 		store(f, object, f->current, 0);
@@ -147,13 +170,74 @@ int on_then(struct pt_regs *ctx)
 }
 
 SEC("uprobe")
-int on_reaction(struct pt_regs *ctx)
+int on_then_32(struct pt_regs *ctx)
+{
+	return stored(ctx, 32);
+}
+
+SEC("uprobe")
+int on_then_40(struct pt_regs *ctx)
+{
+	return stored(ctx, 40);
+}
+
+/* A handler can be stored more than once, so it stays; by two contexts, it says nothing any more. */
+static __always_inline void store_handler(struct followed *f, __u64 handler)
+{
+	__u32 i;
+
+	if (!(handler & TAG) || is_undefined(handler))
+		return;
+	i = slot_of(f, handler);
+	if (i >= FOLLOWED_MAX)
+		store(f, handler, f->current, 0);
+	else if (f->context[i] != f->current)
+		f->context[i] = SHARED;
+}
+
+/* then(on_fulfilled, on_rejected), called from code that is not optimized: makes its result inside. */
+SEC("uprobe")
+int on_prototype_then(struct pt_regs *ctx)
 {
 	struct followed *f = followed_here();
+	__u64 handlers[2] = {}; /* above the return address and the receiver */
 
-	if (f)
-		f->current = take(f, object_of(HANDLER(ctx), RESULT_RUN(ctx)));
+	if (!f || bpf_probe_read_user(handlers, sizeof(handlers), (void *)(PT_REGS_SP(ctx) + 16)))
+		return 0;
+	store_handler(f, handlers[0]);
+	store_handler(f, handlers[1]);
 	return 0;
+}
+
+static __always_inline int runs(struct pt_regs *ctx, __u32 closure_context)
+{
+	struct followed *f = followed_here();
+	__u64 handler = HANDLER(ctx);
+	__u64 context;
+	__u32 i;
+
+	if (!f)
+		return 0;
+	context = take(f, object_of(handler, RESULT_RUN(ctx), closure_context));
+	if (!context) {
+		i = slot_of(f, handler);
+		if (i < FOLLOWED_MAX)
+			context = f->context[i];
+	}
+	f->current = context == SHARED ? 0 : context;
+	return 0;
+}
+
+SEC("uprobe")
+int on_reaction_32(struct pt_regs *ctx)
+{
+	return runs(ctx, 32);
+}
+
+SEC("uprobe")
+int on_reaction_40(struct pt_regs *ctx)
+{
+	return runs(ctx, 40);
 }
 
 /* A heap object begins with its map, whose map is the map of maps, which is its own. */
@@ -181,7 +265,7 @@ __attribute__((noinline)) int moved(__u64 what)
 	context = f->context[i];
 	word = word_at(object, 0);
 	if (!word || (word & TAG)) { /* not moved: an old one, or dead */
-		if (word && f->age[i])
+		if (word && (f->age[i] || context == SHARED))
 			f->age[i] = age;
 		else
 			f->object[i] = 0;

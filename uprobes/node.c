@@ -22,24 +22,36 @@
 
 static const struct site {
 	const char *function;
-	const char *program;
+	const char *programs[2]; /* the second: where a closure's context is at 40 */
 	unsigned int keep;
 	bool optional;
 } sites[] = {
-	/* What stores comes last: until then nothing is followed. Where things end comes first. */
+	/* What ends comes first; the last one begins to follow. */
 	{ "_ZN2v88internal4Heap36GarbageCollectionEpilogueInSafepointENS0_16GarbageCollectorE",
-	  "on_collected", 0, false },
-	{ "uv__stream_io", "on_boundary", 0, false },
-	{ "uv__server_io", "on_boundary", 0, true },
-	{ "uv__async_io", "on_boundary", 0, false },
-	{ "uv__run_check", "on_boundary", 0, false },
-	{ "uv__run_timers", "on_boundary", 0, false },
-	{ "uv__udp_io", "on_boundary", 0, true },
-	{ "uv__poll_io", "on_boundary", 0, true },
-	{ "uv__signal_event", "on_boundary", 0, true },
-	{ "Builtins_PromiseRejectReactionJob", "on_reaction", KEEP_BX | KEEP_CX, false },
-	{ "Builtins_PromiseFulfillReactionJob", "on_reaction", KEEP_BX | KEEP_CX, false },
-	{ "Builtins_PerformPromiseThen", "on_then", KEEP_BX | KEEP_CX | KEEP_DX, false },
+	  { "on_collected" },
+	  0,
+	  false },
+	{ "uv__server_io", { "on_boundary" }, 0, true },
+	{ "uv__async_io", { "on_boundary" }, 0, false },
+	{ "uv__run_check", { "on_boundary" }, 0, false },
+	{ "uv__run_timers", { "on_boundary" }, 0, false },
+	{ "uv__udp_io", { "on_boundary" }, 0, true },
+	{ "uv__poll_io", { "on_boundary" }, 0, true },
+	{ "uv__signal_event", { "on_boundary" }, 0, true },
+	{ "Builtins_PromiseRejectReactionJob",
+	  { "on_reaction_32", "on_reaction_40" },
+	  KEEP_BX | KEEP_CX,
+	  false },
+	{ "Builtins_PromiseFulfillReactionJob",
+	  { "on_reaction_32", "on_reaction_40" },
+	  KEEP_BX | KEEP_CX,
+	  false },
+	{ "Builtins_PromisePrototypeThen", { "on_prototype_then" }, 0, false },
+	{ "Builtins_PerformPromiseThen",
+	  { "on_then_32", "on_then_40" },
+	  KEEP_BX | KEEP_CX | KEEP_DX,
+	  false },
+	{ "uv__stream_io", { "on_stream" }, 0, false },
 };
 
 static const void *object(size_t *len)
@@ -100,22 +112,42 @@ static int loop_head(struct uprobe_plan *plan, const struct elf *elf)
 	return refuse(plan, function);
 }
 
+/*
+ * Where a function keeps its context, which its caller loads: mov 0x1f(%rdi),%rsi, or 0x27 (from a
+ * tagged pointer, which is 1 more). 0: neither.
+ */
+static int closure_context(const struct elf *elf)
+{
+	uint8_t code[CODE_MAX];
+	uint64_t offset;
+
+	if (!read_code(elf, "Builtins_CallFunction_ReceiverIsAny", code, &offset))
+		return 0;
+	for (size_t i = 0; i + 4 <= CODE_MAX; i++)
+		if (code[i] == 0x48 && code[i + 1] == 0x8b && code[i + 2] == 0x77 &&
+		    (code[i + 3] == 0x1f || code[i + 3] == 0x27))
+			return code[i + 3] + 1;
+	return 0;
+}
+
 static int locate(const struct elf *elf, struct uprobe_plan *plan)
 {
-	int err = loop_head(plan, elf);
+	int context = closure_context(elf);
+	int err = context ? loop_head(plan, elf) : refuse(plan, "V8's functions");
 
 	for (size_t i = 0; !err && !plan->refused[0] && i < sizeof(sites) / sizeof(sites[0]); i++) {
+		const struct site *s = &sites[i];
 		uint8_t code[CODE_MAX];
 		uint64_t offset;
 
-		if (read_code(elf, sites[i].function, code, &offset))
+		if (read_code(elf, s->function, code, &offset))
 			plan->sites[plan->count++] = (struct uprobe_site){
-				sites[i].program,
+				s->programs[context == 40 && s->programs[1]],
 				offset + emulated_find(elf->machine, bytes_of(code, CODE_MAX),
-						       sites[i].keep),
+						       s->keep),
 			};
-		else if (!sites[i].optional)
-			err = refuse(plan, sites[i].function);
+		else if (!s->optional)
+			err = refuse(plan, s->function);
 	}
 	return err;
 }
