@@ -37,6 +37,7 @@ enum event_direction {
 #define EVENT_LATE 0x04	      /* the thread slept in the call: time_ns is later than the bytes */
 #define EVENT_TLS_FRESH 0x10  /* the first plaintext of a session that was seen to begin */
 #define EVENT_NOT_THREADS 0x20 /* `unit` alone tells what runs: the thread says nothing */
+#define EVENT_NESTED 0x40      /* contexts of a thread run inside each other (fibers) */
 #define EVENT_SOCKET_GUESSED 0x08 /* plaintext whose socket is the one last seen with this TLS session */
 
 struct event_header {

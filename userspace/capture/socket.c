@@ -257,6 +257,7 @@ static struct mark mark_of(const struct event_data *e)
 		.time_ns = e->header.time_ns,
 		.unit = e->unit,
 		.not_threads = (e->flags & EVENT_NOT_THREADS) != 0,
+		.nested = (e->flags & EVENT_NESTED) != 0,
 		.cpu_ns = e->cpu_ns,
 		.runqueue_ns = e->runqueue_ns,
 		.pid = e->header.pid,

@@ -114,7 +114,8 @@ struct mark {
 	uint32_t tid;
 	uint32_t seq; /* TCP: sequence number of the transfer's first byte; else 0 */
 	uint16_t late; /* 1: the call blocked, so time_ns is later than the bytes */
-	uint16_t not_threads; /* 1: units move between threads, `tid` says nothing */
+	uint8_t not_threads; /* 1: units move between threads, `tid` says nothing */
+	uint8_t nested; /* 1: units of a thread run inside each other (fibers) */
 };
 
 /* A request with its answer. Made and paired by exchange.c; `own` and `text` belong to the protocol. */

@@ -109,7 +109,7 @@ static bool find_below_pointer(const struct elf *elf, uint64_t place, struct rec
 	if (align > TLS_LEN_MAX || elf->tls_len > TLS_LEN_MAX || place >= elf->tls_len)
 		return false;
 	size = (elf->tls_len + align - 1) / align * align;
-	*out = (struct recipe){ .base = RECIPE_THREAD, .steps = 1 };
+	*out = (struct recipe){ .base = RECIPE_THREAD, .steps = 1, .flags = RECIPE_NESTED };
 	out->offset[0] = (int32_t)((int64_t)place - (int64_t)size);
 	return true;
 }
@@ -134,7 +134,7 @@ static int find_recipe(const struct image *image, struct recipe *out, struct err
 				 "ruby: a build whose threads' storage is not known");
 	if (!module)
 		return -EAGAIN; /* the linker is not there yet */
-	*out = (struct recipe){ .base = RECIPE_THREAD, .steps = 3 };
+	*out = (struct recipe){ .base = RECIPE_THREAD, .steps = 3, .flags = RECIPE_NESTED };
 	out->offset[0] = 8;
 	out->offset[1] = (int32_t)module * 16;
 	out->offset[2] = (int32_t)place;

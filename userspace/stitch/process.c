@@ -171,9 +171,26 @@ struct unit_requests *unit_of_thread(struct process_table *t, const struct mark 
 	return unit ? unit_of(t, mark->pid, unit) : NULL;
 }
 
+void unit_heard(struct process_table *t, const struct mark *mark)
+{
+	struct unit_requests *u =
+		mark->nested && mark->unit ? unit_of(t, mark->pid, mark->tid) : NULL;
+
+	if (!u)
+		return;
+	u->voices |= u->voice && u->voice != mark->unit;
+	u->voice = mark->unit;
+}
+
 struct unit_requests *unit_of_context(struct process_table *t, const struct mark *mark)
 {
-	return mark->unit && !mark->not_threads ? unit_of(t, mark->pid, mark->unit) : NULL;
+	uint64_t unit = mark->not_threads ? 0 : mark->unit;
+	const struct unit_requests *thread =
+		unit && mark->nested ? unit_of(t, mark->pid, mark->tid) : NULL;
+
+	if (thread && thread->voice && !thread->voices)
+		unit = thread->voice;
+	return unit ? unit_of(t, mark->pid, unit) : NULL;
 }
 
 void unit_opens(struct unit_requests *u, struct node *request)

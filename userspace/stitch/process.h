@@ -26,6 +26,9 @@ struct unit_requests {
 	uint32_t generation;  /* of what goes by this id: an address is used again */
 	struct node *only;    /* the open one, when open_count is 1 */
 	uint64_t answered_ns; /* when it last wrote an answer */
+	uint64_t voice;       /* of a thread: the nested context that has read and answered its
+				 requests */
+	bool voices;          /* there was more than one such context */
 	struct list calls;    /* its calls without a parent so far, by begin */
 	struct unit_requests *parent; /* what started it; NULL: not known */
 	struct list children, sibling;
@@ -52,8 +55,14 @@ struct unit_requests *unit_of(struct process_table *t, uint32_t pid, uint64_t un
 /* What ran when these bytes moved: a goroutine, else the thread. NULL: not known. */
 struct unit_requests *unit_of_thread(struct process_table *t, const struct mark *mark);
 
-/* The runtime's context that was current then; NULL where there is none. */
+/*
+ * The runtime's context that was current then; NULL where there is none. For fibers inside the only
+ * one that serves the thread's requests (a server with a thread per request): that one.
+ */
 struct unit_requests *unit_of_context(struct process_table *t, const struct mark *mark);
+
+/* These bytes are a request or an answer: who serves requests on this thread? */
+void unit_heard(struct process_table *t, const struct mark *mark);
 
 /*
  * `parent` has started `child`, which is a new one even when its id was used before. Ids that are

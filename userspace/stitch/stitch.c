@@ -353,10 +353,12 @@ static void on_begin(void *context, struct connection *c, struct exchange *x)
 	register_key(s, n);
 	if (info->from_file)
 		return;
-	if (n->request)
+	if (n->request) {
+		unit_heard(&s->processes, &n->read);
 		process_request_opens(&s->processes, n);
-	else
+	} else {
 		n->number = process_number(&s->processes, n->begin.pid);
+	}
 	for (int i = 0; i < LAYER_COUNT; i++) {
 		if (n->request && layers[i]->request_opens)
 			layers[i]->request_opens(s, n);
@@ -392,6 +394,8 @@ static void over(struct stitch *s, struct node *n, const struct exchange *x,
 		return;
 	n->answered = true;
 	answer.time_ns = x->response_last.time_ns; /* and until when */
+	if (n->request && x->responding)
+		unit_heard(&s->processes, &answer);
 	for (int i = 0; n->request && x->responding && i < LAYER_COUNT; i++)
 		if (layers[i]->request_answered)
 			layers[i]->request_answered(s, n, &answer);
