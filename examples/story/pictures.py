@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 
+import numpy
 import PIL.Image
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
@@ -67,6 +68,18 @@ def terminal_page(command, output):
     return PAGE.format("".join(parts))
 
 
+def shrink(path):
+    """A page has few colours: the 256 it has most of stay as they are, which takes a third of the bytes."""
+    with PIL.Image.open(path) as picture:
+        pixels = numpy.asarray(picture.convert("RGB"))
+    colours, inverse, times = numpy.unique(pixels.reshape(-1, 3), axis=0, return_inverse=True, return_counts=True)
+    palette = colours[numpy.argsort(-times)[:256]]
+    nearest = [numpy.abs(palette.astype(int) - colour).sum(axis=1).argmin() for colour in colours]
+    small = PIL.Image.fromarray(numpy.array(nearest, numpy.uint8)[inverse].reshape(pixels.shape[:2]), "P")
+    small.putpalette(palette.tobytes())
+    small.save(path, optimize=True)
+
+
 class Camera:
     def __init__(self, spantap, directory, out, scratch):
         self.spantap, self.directory, self.out, self.scratch = spantap, directory, out, scratch
@@ -88,9 +101,7 @@ class Camera:
         self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
         path = os.path.join(self.out, f"{name}.png")
         self.browser.save_screenshot(path)
-        with PIL.Image.open(path) as picture:
-            small = picture.convert("RGB").quantize(256, PIL.Image.Quantize.MAXCOVERAGE, dither=PIL.Image.Dither.NONE)
-            small.save(path, optimize=True)
+        shrink(path)
         size = os.path.getsize(path)
         print(f"  {size:>8,}  {path}")
         if size > BYTES_MAX:
@@ -105,9 +116,11 @@ class Camera:
             sys.exit(f"pictures: spantap {' '.join(words)}: {done.stderr}")
         return done.stdout.replace(self.directory + "/", "")
 
-    def terminal(self, name, *words, first=0, last=None):
-        """Lines [first, last) of what spantap prints, with the command above them."""
-        output = "".join(self.output(*words, "--colour", "always").splitlines(keepends=True)[first:last])
+    def terminal(self, name, *words, until):
+        """What spantap prints before the title `until`, with the command above it."""
+        lines = self.output(*words, "--colour", "always").splitlines(keepends=True)
+        last = next((at for at, line in enumerate(lines) if until in line), len(lines))
+        output = "".join(lines[:last]).rstrip() + "\n"
         path = os.path.join(self.scratch, f"{name}.html")
         with open(path, "w", encoding="utf-8") as page:
             page.write(terminal_page("spantap " + " ".join(words), output))
@@ -117,11 +130,11 @@ class Camera:
         )
         self.shoot(name, int(box[0]) + 1, int(box[1]) + 1)
 
-    def page(self, name, file, view, height, prepare=None):
+    def page(self, name, file, view, height, prepare=None, width=WIDTH):
         """One view of a page (the part after #), after clicks or whatever `prepare` does."""
         self.browser.execute_cdp_cmd(
             "Emulation.setDeviceMetricsOverride",
-            {"width": WIDTH, "height": height, "deviceScaleFactor": 1, "mobile": False},
+            {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False},
         )
         self.browser.get("about:blank")
         self.browser.get(f"file://{os.path.join(self.directory, file)}#{view}")
@@ -130,7 +143,7 @@ class Camera:
         )
         if prepare:
             prepare(self.browser)
-        self.shoot(name, WIDTH, height)
+        self.shoot(name, width, height)
 
 
 def main():
@@ -155,12 +168,12 @@ def open_trace(browser):
 
 def take(camera):
     orders = "endpoint&service=shop-web&name=GET%20/orders/{id}"
-    camera.terminal("report-terminal", "report", "0-before.spantap", last=50)
+    camera.terminal("report-terminal", "report", "0-before.spantap", until="what to change")
     camera.page("report", "0-before.html", "overview", 1000)
     camera.page("endpoint", "0-before.html", orders, 1100)
     camera.page("waterfall", "0-before.html", orders, 900, open_trace)
-    camera.page("map", "0-before.html", "map", 620)
-    camera.terminal("diff-terminal", "diff", "0-before.spantap", "3-after.spantap", last=50)
+    camera.page("map", "0-before.html", "map", 430, width=1450)
+    camera.terminal("diff-terminal", "diff", "0-before.spantap", "3-after.spantap", until="queries that changed")
     camera.page("diff", "diff-all.html", "overview", 1000)
     camera.page("diff-endpoint", "diff-all.html", orders, 1000)
 
