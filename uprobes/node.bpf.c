@@ -15,6 +15,7 @@ char LICENSE[] SEC("license") = "GPL";
 
 #define TAG 1 /* of pointers to heap objects */
 #define SHARED (~0ull) /* a handler that several have stored: whose it runs for is not known */
+#define COLLECTOR_OF_YOUNG 0 /* enum class GarbageCollector: SCAVENGER */
 #define EXPONENT 0x7ff0000000000000ull
 
 /* V8's builtins, x86-64; node.c sets no probes elsewhere. */
@@ -22,10 +23,12 @@ char LICENSE[] SEC("license") = "GPL";
 #define HANDLER(registers) ((registers)->bx)
 #define RESULT_STORED(registers) ((registers)->dx)
 #define RESULT_RUN(registers) ((registers)->cx)
+#define COLLECTOR(registers) ((__u32)(registers)->si)
 #else
 #define HANDLER(registers) 0
 #define RESULT_STORED(registers) 0
 #define RESULT_RUN(registers) 0
+#define COLLECTOR(registers) 0
 #endif
 
 /* What a new entry is copied from. */
@@ -219,11 +222,9 @@ static __always_inline int runs(struct pt_regs *ctx, __u32 closure_context)
 	if (!f)
 		return 0;
 	context = take(f, object_of(handler, RESULT_RUN(ctx), closure_context));
-	if (!context) {
-		i = slot_of(f, handler);
-		if (i < FOLLOWED_MAX)
-			context = f->context[i];
-	}
+	i = slot_of(f, handler);
+	if (i < FOLLOWED_MAX && context != f->context[i]) /* one of the two is older than its place */
+		context = context ? 0 : f->context[i];
 	f->current = context == SHARED ? 0 : context;
 	return 0;
 }
@@ -251,7 +252,7 @@ static __always_inline bool is_object(__u64 address)
 	return (maps & TAG) && word_at(maps, 0) == maps;
 }
 
-/* One for the verifier to look at once. what: the slot | age << 32. */
+/* One for the verifier to look at once. what: the slot | age << 32 | full << 63. */
 __attribute__((noinline)) int moved(__u64 what)
 {
 	struct followed *f = followed_here();
@@ -265,7 +266,7 @@ __attribute__((noinline)) int moved(__u64 what)
 	context = f->context[i];
 	word = word_at(object, 0);
 	if (!word || (word & TAG)) { /* not moved: an old one, or dead */
-		if (word && (f->age[i] || context == SHARED))
+		if (word && (f->age[i] || context == SHARED || what >> 63))
 			f->age[i] = age;
 		else
 			f->object[i] = 0;
@@ -287,7 +288,8 @@ int on_collected(struct pt_regs *ctx)
 		return 0;
 	if (!++f->collections)
 		f->collections = 1;
-	age = (__u64)f->collections << 32;
+	/* A full one moves whole pages to where the old are, and nothing in them. */
+	age = (__u64)f->collections << 32 | (__u64)(COLLECTOR(ctx) != COLLECTOR_OF_YOUNG) << 63;
 	for (__u32 i = 0; i < FOLLOWED_MAX; i++)
 		moved(age | i);
 	return 0;

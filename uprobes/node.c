@@ -29,7 +29,7 @@ static const struct site {
 	/* What ends comes first; the last one begins to follow. */
 	{ "_ZN2v88internal4Heap36GarbageCollectionEpilogueInSafepointENS0_16GarbageCollectorE",
 	  { "on_collected" },
-	  0,
+	  KEEP_SI,
 	  false },
 	{ "uv__server_io", { "on_boundary" }, 0, true },
 	{ "uv__async_io", { "on_boundary" }, 0, false },
