@@ -23,8 +23,7 @@
 #include "userspace/store/recording.h"
 
 #define TRACE_SPANS_MAX 1000000
-#define QUEUED_SPANS_MAX 30000 /* given to the writer, not yet written: it drops what has no room \
-				*/
+#define QUEUED_SPANS_MAX 30000 /* not yet written; the queue drops what has no room */
 
 struct placed {
 	const struct span *span;
