@@ -3,7 +3,7 @@
  * See compare_verdict.h. How a verdict comes about:
  *
  * Holm's correction is over all tests of a family together: the latencies of all endpoints, the
- * other numbers of all endpoints, all numbers of all queries. Their levels add up to 0.008, so the
+ * other numbers of all endpoints, all numbers of all queries. Their levels add up to 0.003, so the
  * chance that a diff of two identical workloads has any verdict is below 1 %, and many queries do
  * not hide an endpoint. A test that no data could have made significant (no error on either side,
  * the same number of calls in every request) is not counted.
@@ -27,9 +27,9 @@
 #include "userspace/report/statistics.h"
 
 /* Endpoints' latencies are what a diff is made for: they get most. */
-#define LEVEL_LATENCY 0.005
-#define LEVEL_OTHER 0.0015
-#define LEVEL_QUERIES 0.0015
+#define LEVEL_LATENCY 0.002
+#define LEVEL_OTHER 0.0005
+#define LEVEL_QUERIES 0.0005
 #define LEVEL_TIME 0.01 /* a part of the time of an endpoint that has changed */
 
 /*
