@@ -115,6 +115,7 @@ struct unit_key {
 struct birth {
 	__u64 parent;
 	__u64 time_ns;
+	__u64 origin; /* as event_unit's */
 };
 
 struct {

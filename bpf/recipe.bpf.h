@@ -89,6 +89,7 @@ static __always_inline __u64 recipe_walk(struct task_struct *task, __u16 *flags)
 }
 
 #define BIRTHS_TOLD_MAX 8 /* generations, as user space looks back */
+#define BIRTHS_EARLIER_NS 100000
 
 /* What runs moves bytes at that time: who started it, and who started that one, as far as not told yet. */
 static __always_inline void births_tell(__u64 unit, __u64 time_ns)
@@ -104,10 +105,12 @@ static __always_inline void births_tell(__u64 unit, __u64 time_ns)
 
 		if (!birth)
 			break;
-		e.header.time_ns = time_ns - i; /* the eldest is heard first */
+		/* The eldest is heard first, and before what a sibling does now on another processor. */
+		e.header.time_ns = i ? time_ns - BIRTHS_EARLIER_NS - i : time_ns;
 		e.child = key.unit;
 		e.parent = birth->parent;
 		e.born_ns = birth->time_ns;
+		e.origin = birth->origin;
 		bpf_map_delete_elem(&births, &key);
 		ring_send(&e, sizeof(e));
 		key.unit = e.parent;

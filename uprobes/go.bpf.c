@@ -6,6 +6,7 @@
  */
 #include "bpf/recipe.bpf.h"
 
+#define G_START 64 /* sched.pc: where it will begin */
 #define G_M 48 /* since 1.17: stack, stackguard0, stackguard1, _panic, _defer come before */
 
 char LICENSE[] SEC("license") = "GPL";
@@ -58,6 +59,7 @@ int on_start(struct pt_regs *ctx)
 	key = key_of(goid_of(target, ctx->bx));
 	birth.parent = goid_of(target, word_at(word_at(ctx->r14 + G_M) + target->recipe.address));
 	birth.time_ns = bpf_ktime_get_ns();
+	birth.origin = word_at(ctx->bx + G_START);
 	if (key.unit && birth.parent && key.unit != birth.parent)
 		bpf_map_update_elem(&births, &key, &birth, BPF_ANY);
 	return 0;

@@ -31,7 +31,7 @@ static int teardown(void **state)
 static void pass(uint64_t first, uint64_t parent)
 {
 	for (uint64_t unit = first; unit < first + MANY; unit++)
-		unit_born(&table, APP, unit, parent, unit);
+		unit_born(&table, APP, unit, parent, unit, 0);
 }
 
 static void test_few_are_kept(void **state)
@@ -49,7 +49,7 @@ static void test_those_that_are_over_are_forgotten(void **state)
 
 	(void)state;
 	for (uint64_t unit = 10; unit < MANY; unit++) {
-		unit_born(&table, APP, unit, unit / 3 + 1, unit);
+		unit_born(&table, APP, unit, unit / 3 + 1, unit, 0);
 		most = table.units.count > most ? table.units.count : most;
 	}
 	assert_in_range(most, UNITS_FEW, 4 * UNITS_FEW);
@@ -79,10 +79,10 @@ static void test_family_outlives_a_member(void **state)
 
 	(void)state;
 	unit_opens(unit_of(&table, APP, 1), &request);
-	unit_born(&table, APP, 2, 1, 10);
-	unit_born(&table, APP, 3, 2, 20);
+	unit_born(&table, APP, 2, 1, 10, 0);
+	unit_born(&table, APP, 3, 2, 20, 0);
 	for (uint64_t unit = 1000; unit < MANY; unit++) {
-		unit_born(&table, APP, unit, 1, unit);
+		unit_born(&table, APP, unit, 1, unit, 0);
 		unit_of(&table, APP, 3);
 	}
 	assert_ptr_equal(unit_of(&table, APP, 3)->parent, unit_of(&table, APP, 1));
@@ -98,10 +98,10 @@ static void test_full(void **state)
 	for (uint64_t unit = 1; unit <= UNITS_MAX; unit++)
 		unit_opens(unit_of(&table, APP, unit), &request);
 	assert_null(unit_of(&table, APP, UNITS_MAX + 1));
-	unit_born(&table, APP, UNITS_MAX + 1, 1, 10);
+	unit_born(&table, APP, UNITS_MAX + 1, 1, 10, 0);
 	unit_ends(unit_of(&table, APP, 7), &request);
 	assert_non_null(unit_of(&table, APP, UNITS_MAX + 1));
-	unit_born(&table, APP, UNITS_MAX + 1, 1, 10);
+	unit_born(&table, APP, UNITS_MAX + 1, 1, 10, 0);
 	assert_ptr_equal(unit_of(&table, APP, UNITS_MAX + 1)->parent, unit_of(&table, APP, 1));
 }
 

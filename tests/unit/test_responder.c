@@ -177,7 +177,7 @@ static const struct who child = { APP, APP, 0, 0, CHILD },
 static void born(uint64_t unit, uint64_t parent)
 {
 	world.now_ns += 1000;
-	stitch_unit_born(world.stitch, APP, unit, parent, world.now_ns);
+	stitch_unit_born(world.stitch, APP, unit, parent, world.now_ns, 0);
 }
 
 /* A task that was made for the request writes the answer; its children have called. */

@@ -206,7 +206,7 @@ static void on_unit(struct capture *c, const struct event_unit *e)
 {
 	if (c->options.unit_born)
 		c->options.unit_born(c->options.stitch, e->header.pid, e->child, e->parent,
-				     e->born_ns ? e->born_ns : e->header.time_ns);
+				     e->born_ns ? e->born_ns : e->header.time_ns, e->origin);
 }
 
 static void on_event(void *context, const struct event_header *event)

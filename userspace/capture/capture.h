@@ -31,7 +31,8 @@ struct capture_options {
 	const struct connection_observer *observer;
 	void *stitch;
 	void (*process_gone)(void *stitch, uint32_t pid);
-	void (*unit_born)(void *stitch, uint32_t pid, uint64_t child, uint64_t parent, uint64_t time_ns);
+	void (*unit_born)(void *stitch, uint32_t pid, uint64_t child, uint64_t parent, uint64_t time_ns,
+			  uint64_t origin);
 };
 
 struct capture;

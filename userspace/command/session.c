@@ -138,9 +138,10 @@ static int add_targets(struct session *s, struct error *error)
 	return err;
 }
 
-static void unit_was_born(void *stitch, uint32_t pid, uint64_t child, uint64_t parent, uint64_t time_ns)
+static void unit_was_born(void *stitch, uint32_t pid, uint64_t child, uint64_t parent,
+			  uint64_t time_ns, uint64_t origin)
 {
-	stitch_unit_born(stitch, pid, child, parent, time_ns);
+	stitch_unit_born(stitch, pid, child, parent, time_ns, origin);
 }
 
 static void forget_process(void *stitch, uint32_t pid)

@@ -8,22 +8,38 @@
 
 #define GENERATIONS_MAX 8
 
+/* What these started is at work when the request is over, or another's. */
+static void outlives(struct stitch *s, uint32_t pid, const struct unit_requests *u,
+		     const struct unit_requests *until)
+{
+	for (; u != until; u = u->parent)
+		origin_outlives(&stitch_processes(s)->origins, pid, u->origin);
+}
+
 static void call_begins(struct stitch *s, struct node *call)
 {
-	const struct unit_requests *u = unit_of_context(stitch_processes(s), &call->begin);
+	const struct process_table *t = stitch_processes(s);
+	const struct unit_requests *first = unit_of_context(stitch_processes(s), &call->begin), *u;
 	uint64_t youngest_ns = UINT64_MAX;
+	bool trusted = true;
 
-	if (!u)
-		u = unit_of_thread(stitch_processes(s), &call->begin);
+	if (!first)
+		first = unit_of_thread(stitch_processes(s), &call->begin);
+	u = first;
 	for (int i = 0; u && i < GENERATIONS_MAX; i++) {
 		if (i && u->only && !u->shared) {
-			if (u->only->read.time_ns <= youngest_ns)
+			if (u->only->read.time_ns > youngest_ns)
+				outlives(s, call->begin.pid, first, u);
+			else if (trusted)
 				link_propose(call, LAYER_lineage, u->only, 0);
 			return;
 		}
 		if (u->shared || u->open_count)
 			return;
+		if (i && u->served)
+			outlives(s, call->begin.pid, first, u);
 		youngest_ns = u->born_ns < youngest_ns ? u->born_ns : youngest_ns;
+		trusted = trusted && origin_trusted(&t->origins, call->begin.pid, u->origin);
 		u = u->parent;
 	}
 }

@@ -5,6 +5,7 @@
 #include "userspace/base/memory.h"
 
 #define PROCESSES_MAX 32768
+#define GENERATIONS_MAX 8
 
 struct unit_key {
 	uint64_t unit;
@@ -22,6 +23,7 @@ void process_table_init(struct process_table *t)
 	map_init(&t->processes, sizeof(uint32_t), PROCESSES_MAX);
 	map_init(&t->units, sizeof(struct unit_key), UNITS_MAX);
 	t->units_wanted = UNITS_FEW;
+	origins_init(&t->origins);
 }
 
 void process_table_release(struct process_table *t)
@@ -36,6 +38,7 @@ void process_table_release(struct process_table *t)
 		memory_free(value);
 	map_release(&t->processes);
 	map_release(&t->units);
+	origins_release(&t->origins);
 }
 
 struct process_requests *process_of(struct process_table *t, uint32_t pid)
@@ -134,11 +137,21 @@ struct unit_requests *unit_of(struct process_table *t, uint32_t pid, uint64_t un
 	return &u->requests;
 }
 
+/* The request that was open in the family when it started something then. */
+static const struct node *owner_of(const struct unit_requests *u, uint64_t time_ns)
+{
+	for (int i = 0; u && i < GENERATIONS_MAX; i++, u = u->parent)
+		if (u->only && !u->shared)
+			return u->only->read.time_ns <= time_ns ? u->only : NULL;
+	return NULL;
+}
+
 void unit_born(struct process_table *t, uint32_t pid, uint64_t child, uint64_t parent,
-	       uint64_t time_ns)
+	       uint64_t time_ns, uint64_t origin)
 {
 	struct unit_requests *u = unit_of(t, pid, child), *p = unit_of(t, pid, parent);
 	struct unit_key key = { .unit = child, .pid = pid };
+	const struct node *owner;
 
 	/* Making room for the second may have taken the first. */
 	if (!u || !p || u == p || map_find(&t->units, &key) != u)
@@ -160,8 +173,12 @@ void unit_born(struct process_table *t, uint32_t pid, uint64_t child, uint64_t p
 	u->only = NULL;
 	u->answered_ns = 0;
 	u->born_ns = time_ns;
+	u->origin = origin;
 	u->parent = p;
 	list_append(&p->children, &u->sibling);
+	owner = owner_of(p, time_ns);
+	if (owner)
+		origin_started(&t->origins, pid, origin, owner->number);
 }
 
 struct unit_requests *unit_of_thread(struct process_table *t, const struct mark *mark)
@@ -246,6 +263,7 @@ void process_gone(struct process_table *t, uint32_t pid)
 		map_remove(&t->processes, &pid);
 		memory_free(p);
 	}
+	origins_forget(&t->origins, pid);
 	while ((u = map_next(&t->units, &at))) {
 		if (u->key.pid != pid || u->requests.open_count || !list_empty(&u->requests.calls))
 			continue;

@@ -5,6 +5,7 @@
 /* What the layers know of a process and of its units: requests that are open there. */
 
 #include "userspace/stitch/link.h"
+#include "userspace/stitch/origin.h"
 
 #define UNITS_MAX 262144
 #define UNITS_FEW 16384 /* with so many none is forgotten */
@@ -33,11 +34,13 @@ struct unit_requests {
 	struct unit_requests *parent; /* what started it; NULL: not known */
 	struct list children, sibling;
 	uint64_t born_ns; /* when that was */
+	uint64_t origin;  /* and where: origin.h */
 };
 
 struct process_table {
 	struct map processes; /* by pid */
 	struct map units;     /* by struct unit_key */
+	struct map origins;   /* origin.h */
 	size_t units_wanted;  /* with so many, those that are over are forgotten */
 };
 
@@ -69,7 +72,7 @@ void unit_heard(struct process_table *t, const struct mark *mark);
  * addresses are used again at once: calls that the former one made belong to what had started it.
  */
 void unit_born(struct process_table *t, uint32_t pid, uint64_t child, uint64_t parent,
-	       uint64_t time_ns);
+	       uint64_t time_ns, uint64_t origin);
 
 /* The unit has read a request, which it owns until the answer is out. */
 void unit_opens(struct unit_requests *u, struct node *request);

@@ -66,7 +66,9 @@ static void claim_family(const struct answer *a, struct unit_requests *u, int ge
 	     at = at->next) {
 		struct unit_requests *child = LIST_ENTRY(at, struct unit_requests, sibling);
 
-		if (child->born_ns >= a->request->read.time_ns)
+		if (child->born_ns >= a->request->read.time_ns &&
+		    origin_trusted(&stitch_processes(a->stitch)->origins, a->request->read.pid,
+				   child->origin))
 			claim_family(a, child, generation + 1);
 	}
 }

@@ -527,9 +527,9 @@ void stitch_process_gone(struct stitch *s, uint32_t pid)
 }
 
 void stitch_unit_born(struct stitch *s, uint32_t pid, uint64_t child, uint64_t parent,
-		      uint64_t time_ns)
+		      uint64_t time_ns, uint64_t origin)
 {
-	unit_born(&s->processes, pid, child, parent, time_ns);
+	unit_born(&s->processes, pid, child, parent, time_ns, origin);
 }
 
 void stitch_set_targets(struct stitch *s, struct targets *targets)
