@@ -32,6 +32,7 @@ enum recipe_base {
 
 #define RECIPE_NOT_THREADS 0x1u /* what runs moves between threads: which thread it was says nothing */
 #define RECIPE_NESTED 0x2u	/* most often one context serves a thread's requests, others run inside it */
+#define RECIPE_LAST 0x4u /* the value is the head of a list whose last member counts: it stays */
 
 struct recipe {
 	__u16 base; /* enum recipe_base */

@@ -28,6 +28,8 @@ static __always_inline __u64 followed_unit(int direction)
 	return f->current;
 }
 
+#define RECIPE_LIST_MAX 8
+
 static __always_inline __u64 recipe_value(struct task_struct *task, const struct target_value *target)
 {
 	__u64 value = target->recipe.base == RECIPE_THREAD ? thread_pointer(task) : (__u64)target->recipe.address;
@@ -37,6 +39,13 @@ static __always_inline __u64 recipe_value(struct task_struct *task, const struct
 			break;
 		if (bpf_probe_read_user(&value, sizeof(value), (void *)(value + (__s64)target->recipe.offset[i])))
 			return 0;
+	}
+	for (__u32 i = 0; i < RECIPE_LIST_MAX && target->recipe.flags & RECIPE_LAST; i++) {
+		__u64 next = 0;
+
+		if (bpf_probe_read_user(&next, sizeof(next), (void *)value) || !next)
+			break;
+		value = next;
 	}
 	return value;
 }

@@ -27,6 +27,7 @@
 struct process {
 	uint32_t pid;
 	uint64_t since_ns, next_ns; /* next_ns 0: there is nothing more to find */
+	struct recipe told;         /* the kernel knows it */
 };
 
 struct file_key {
@@ -119,7 +120,8 @@ static int tell_kernel(const struct recipes *r, uint32_t pid, const struct recip
 }
 
 /* True when nothing more is to be found. */
-static bool use_runtime(const struct recipes *r, const struct runtime *runtime, struct image *image)
+static bool use_runtime(const struct recipes *r, const struct runtime *runtime, struct image *image,
+			struct recipe *told)
 {
 	struct recipe recipe = { 0 };
 	struct error error = { 0 };
@@ -134,12 +136,15 @@ static bool use_runtime(const struct recipes *r, const struct runtime *runtime, 
 	close(image->memory_fd);
 	if (err == -EAGAIN)
 		return false;
-	if (err)
+	if (err < 0)
 		log_debug("pid %u: %s; its threads are told apart, not what runs on them",
 			  image->pid, error.text);
-	else if (!tell_kernel(r, image->pid, &recipe))
+	else if (memcmp(told, &recipe, sizeof(recipe)) != 0 &&
+		 !tell_kernel(r, image->pid, &recipe)) {
 		log_debug("pid %u: %s: the id of what runs is known", image->pid, runtime->name);
-	return true;
+		*told = recipe;
+	}
+	return err != RUNTIME_FOR_NOW;
 }
 
 static struct file *file_of(struct recipes *r, const struct mapping *m)
@@ -158,9 +163,10 @@ static struct file *file_of(struct recipes *r, const struct mapping *m)
 	return f;
 }
 
-static bool look_at_file(struct recipes *r, uint32_t pid, const struct mapping *m, uint64_t now_ns)
+static bool look_at_file(struct recipes *r, struct process *p, const struct mapping *m,
+			 uint64_t now_ns)
 {
-	struct image image = { .pid = pid, .path = m->path };
+	struct image image = { .pid = p->pid, .path = m->path, .maps = buf_bytes(&r->text) };
 	struct file *f = file_of(r, m);
 	struct elf elf;
 	bool done = false;
@@ -168,7 +174,7 @@ static bool look_at_file(struct recipes *r, uint32_t pid, const struct mapping *
 
 	if (!f || (f->seen_ns && !f->runtime && now_ns < f->seen_ns + FORGET_NS))
 		return false;
-	fd = mapping_open(pid, m);
+	fd = mapping_open(p->pid, m);
 	if (fd < 0)
 		return false;
 	f->seen_ns = now_ns;
@@ -176,7 +182,7 @@ static bool look_at_file(struct recipes *r, uint32_t pid, const struct mapping *
 	if (!elf_init(&elf, fd)) {
 		f->runtime = runtime_of(&elf, m->path);
 		if (f->runtime && find_bias(&elf, m, &image.bias))
-			done = use_runtime(r, f->runtime, &image);
+			done = use_runtime(r, f->runtime, &image, &p->told);
 	}
 	elf_release(&elf);
 	close(fd);
@@ -185,13 +191,13 @@ static bool look_at_file(struct recipes *r, uint32_t pid, const struct mapping *
 
 /* ---- processes ------------------------------------------------------------------------------ */
 
-static bool look_at_process(struct recipes *r, uint32_t pid, uint64_t now_ns)
+static bool look_at_process(struct recipes *r, struct process *p, uint64_t now_ns)
 {
 	struct mapping m, last = { 0 };
 	struct bytes text;
 
 	buf_reset(&r->text);
-	if (procfs_read_pid(pid, "maps", &r->text))
+	if (procfs_read_pid(p->pid, "maps", &r->text))
 		return true;
 	for (text = buf_bytes(&r->text); mapping_next(&text, &m); last = m) {
 		if (!m.executable || !m.inode || !m.path.len || m.path.data[0] != '/')
@@ -199,7 +205,7 @@ static bool look_at_process(struct recipes *r, uint32_t pid, uint64_t now_ns)
 		if (m.inode == last.inode && m.major == last.major && m.minor == last.minor &&
 		    last.executable)
 			continue;
-		if (look_at_file(r, pid, &m, now_ns))
+		if (look_at_file(r, p, &m, now_ns))
 			return true;
 	}
 	return false;
@@ -216,7 +222,7 @@ static void schedule(struct recipes *r, uint32_t pid, uint64_t now_ns, uint64_t 
 			return;
 		}
 	}
-	*p = (struct process){ pid, now_ns, next_ns };
+	*p = (struct process){ .pid = pid, .since_ns = now_ns, .next_ns = next_ns };
 	if (!r->next_ns || next_ns < r->next_ns)
 		r->next_ns = next_ns;
 }
@@ -258,7 +264,7 @@ void recipes_tick(struct recipes *r, uint64_t now_ns)
 	while ((p = map_next(&r->processes, &at))) {
 		if (p->next_ns && p->next_ns <= now_ns && looks < LOOKS_PER_TICK) {
 			uint64_t age = now_ns - p->since_ns;
-			bool over = look_at_process(r, p->pid, now_ns) || age > LOOK_UNTIL_NS;
+			bool over = look_at_process(r, p, now_ns) || age > LOOK_UNTIL_NS;
 
 			looks++;
 			p->next_ns =

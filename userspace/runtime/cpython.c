@@ -10,6 +10,10 @@
  * call is made. A thread that never had a context has NULL there; one that used a context variable
  * outside of Context.run() has one that was not entered, which says no more than the thread does.
  * Offsets were compiled against each version's headers.
+ *
+ * gevent's greenlets have no contexts, but each its own stack of frames:
+ * PyThreadState.datastack_chunk since 3.11, a list of which the last member stays while the
+ * greenlet lives.
  */
 #include <errno.h>
 
@@ -25,10 +29,35 @@ static const struct layout {
 	uint64_t minor;  /* of Python 3 */
 	int32_t key;     /* _PyRuntime.autoTSSkey: int is_initialized, pthread_key_t */
 	int32_t context; /* PyThreadState.context */
+	int32_t chunk;   /* PyThreadState.datastack_chunk; 0: there is none */
 } layouts[] = {
-	{ 8, 1392, 240 }, { 9, 584, 240 },   { 10, 584, 240 },
-	{ 11, 592, 224 }, { 12, 1544, 208 }, { 13, 2160, 208 },
+	{ 8, 1392, 240, 0 },   { 9, 584, 240, 0 },     { 10, 584, 240, 0 },
+	{ 11, 592, 224, 296 }, { 12, 1544, 208, 232 }, { 13, 2160, 208, 232 },
 };
+
+/* Has it loaded gevent's compiled part? Programs that only have greenlet (SQLAlchemy's) use
+ * asyncio. */
+static bool has_gevent(struct bytes maps)
+{
+	static const char part[] = "/gevent/_gevent_c";
+
+	return memmem(maps.data, maps.len, part, sizeof(part) - 1) != NULL;
+}
+
+/* 0 or RUNTIME_FOR_NOW. */
+static int choose(const struct layout *layout, bool gevent, struct recipe *out)
+{
+	if (gevent) {
+		out->flags = RECIPE_NOT_THREADS | RECIPE_LAST;
+		out->offset[1] = layout->chunk;
+		out->steps = layout->chunk ? 2 : 0;
+		out->base = layout->chunk ? RECIPE_THREAD : RECIPE_NONE;
+		return 0;
+	}
+	out->offset[1] = layout->context;
+	out->active = CONTEXT_ENTERED;
+	return RUNTIME_FOR_NOW;
+}
 
 static bool matches(const struct elf *elf, struct bytes path)
 {
@@ -100,9 +129,7 @@ static int find_recipe(const struct image *image, struct recipe *out, struct err
 				 (unsigned int)minor);
 	*out = (struct recipe){ .base = RECIPE_THREAD, .steps = 2 };
 	out->offset[0] = PTHREAD_SLOTS + (int32_t)key.key * 16 + 8;
-	out->offset[1] = layout->context;
-	out->active = CONTEXT_ENTERED;
-	return 0;
+	return choose(layout, has_gevent(image->maps), out);
 }
 
 const struct runtime cpython_runtime = { "python", matches, find_recipe };

@@ -19,8 +19,11 @@ struct image {
 	int memory_fd; /* /proc/PID/mem, for reading */
 	const struct elf *elf;
 	struct bytes path;
-	uint64_t bias; /* what to add to an address of the file */
+	uint64_t bias;     /* what to add to an address of the file */
+	struct bytes maps; /* the text of /proc/PID/maps */
 };
+
+#define RUNTIME_FOR_NOW 1
 
 /* Reads the process's memory; false when it is not there. */
 bool image_read(const struct image *image, uint64_t address, void *out, size_t len);
@@ -30,8 +33,9 @@ struct runtime {
 	/* Is this file the runtime? Asked once per file. */
 	bool (*matches)(const struct elf *elf, struct bytes path);
 	/*
-	 * Fills *out. 0; -EAGAIN: it has not started yet, ask again; -ENOTSUP with a sentence in
-	 * *error: a version or form that is not known.
+	 * Fills *out. 0; RUNTIME_FOR_NOW: ask again, what it loads later may change it; -EAGAIN: it
+	 * has not started yet, ask again; -ENOTSUP with a sentence in *error: a version or form
+	 * that is not known.
 	 */
 	int (*find_recipe)(const struct image *image, struct recipe *out, struct error *error);
 };
