@@ -16,6 +16,7 @@
 #include "tests/lib/workload.h"
 #include "userspace/base/memory.h"
 #include "userspace/report/compare.h"
+#include "userspace/report/compare_verdict.h"
 
 struct sides {
 	struct analysis *before, *after;
@@ -249,6 +250,34 @@ static void test_counts(void **state)
 	release(&s);
 }
 
+/* A query that takes twice as long; of which, at last, only some of its callers are left. */
+static void test_callers(void **state)
+{
+	struct workload_options x = { WORKLOAD_INDEPENDENT, 1, 1, 500, 0.3, 0, 5 }, y = x;
+
+	(void)state;
+	y.seed = 6;
+	for (int few = 0; few < 2; few++) {
+		struct series *after;
+		struct sides s;
+
+		s.before = workload_new(&x);
+		s.after = workload_new(&y);
+		after = &s.after->queries[0]->latency;
+		for (size_t i = 0; i < after->kept; i++)
+			after->samples[i].value *= 2;
+		if (few)
+			after->count = after->kept = 400;
+		s.c = comparison_new(s.before, s.after);
+		assert_int_equal(s.c->query_count, 1);
+		assert_int_equal(s.c->queries[0].p95.verdict,
+				 few ? VERDICT_NOT_ENOUGH_DATA : VERDICT_SLOWER);
+		assert_int_equal(query_verdict(&s.c->queries[0]),
+				 few ? VERDICT_NOT_ENOUGH_DATA : VERDICT_SLOWER);
+		release(&s);
+	}
+}
+
 /* The same 25 errors in one outage are one event, not 25. */
 static void test_outage(void **state)
 {
@@ -409,23 +438,15 @@ static void test_no_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_names),
-		cmocka_unit_test(test_match),
-		cmocka_unit_test(test_other_service),
-		cmocka_unit_test(test_slower),
-		cmocka_unit_test(test_few),
-		cmocka_unit_test(test_not_enough),
-		cmocka_unit_test(test_relevant),
-		cmocka_unit_test(test_same_twice),
-		cmocka_unit_test(test_empty),
-		cmocka_unit_test(test_counts),
-		cmocka_unit_test(test_outage),
-		cmocka_unit_test(test_deterministic),
-		cmocka_unit_test(test_no_false_alarms),
-		cmocka_unit_test(test_ten_percent),
-		cmocka_unit_test(test_notes),
-		cmocka_unit_test(test_busy_machine),
-		cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_names),         cmocka_unit_test(test_match),
+		cmocka_unit_test(test_other_service), cmocka_unit_test(test_slower),
+		cmocka_unit_test(test_few),           cmocka_unit_test(test_not_enough),
+		cmocka_unit_test(test_relevant),      cmocka_unit_test(test_same_twice),
+		cmocka_unit_test(test_empty),         cmocka_unit_test(test_counts),
+		cmocka_unit_test(test_callers),       cmocka_unit_test(test_outage),
+		cmocka_unit_test(test_deterministic), cmocka_unit_test(test_no_false_alarms),
+		cmocka_unit_test(test_ten_percent),   cmocka_unit_test(test_notes),
+		cmocka_unit_test(test_busy_machine),  cmocka_unit_test(test_no_memory),
 	};
 
 	return cmocka_run_group_tests_name("compare", tests, NULL, NULL);

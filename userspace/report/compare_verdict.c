@@ -39,6 +39,7 @@
 #define RELEVANT 0.05
 #define RELEVANT_NS 10000.0
 #define RELEVANT_PERCENTILE 0.01 /* of one that agrees with the ranks */
+#define CALLERS_RATIO 1.5        /* calls per request: more is another mix of callers */
 #define RELEVANT_CALLS 0.5       /* per request; or RELEVANT of them */
 #define RELEVANT_TIME 0.01       /* a part of the request's time, of the whole */
 
@@ -252,8 +253,33 @@ static bool decide_endpoint(struct endpoint_change *e)
 	return true;
 }
 
+/*
+ * A query that is made much more or less often has other callers than before: what is left when a
+ * loop goes away are the slower single calls. Then its latencies compare different things.
+ */
+static bool callers_changed(const struct query_change *q)
+{
+	double before = q->calls.before, after = q->calls.after;
+
+	return before > 0 && (after > CALLERS_RATIO * before || before > CALLERS_RATIO * after);
+}
+
+static void withhold(struct query_change *q)
+{
+	struct change *const all[] = { &q->shift, &q->p50, &q->p95, &q->p99, &q->mean };
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		all[i]->verdict = VERDICT_NOT_ENOUGH_DATA;
+}
+
 static void decide_query(struct query_change *q)
 {
+	if (callers_changed(q)) {
+		withhold(q);
+		decide_errors(&q->errors);
+		q->verdict = VERDICT_NOT_ENOUGH_DATA;
+		return;
+	}
 	decide_shift(&q->shift, &q->p50);
 	decide_percentile(&q->p50, &q->shift);
 	decide_percentile(&q->p95, &q->shift);

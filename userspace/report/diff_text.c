@@ -168,7 +168,6 @@ static void print_endpoint(const struct paper *p, const struct endpoint_change *
 		fprintf(p->out, "  %-*s", INDENT - 2, "why");
 		paper_wrap(p, e->why, INDENT, INDENT);
 	}
-	fputc('\n', p->out);
 }
 
 /* Why nothing can be said, or within what it stayed the same. */
@@ -190,7 +189,7 @@ static void print_unchanged(const struct paper *p, const struct endpoint_change 
 			 before, after, n, m, COMPARE_REQUESTS_MIN);
 	else
 		snprintf(line, sizeof(line), "p95 %s -> %s; latency changed by %s", before, after,
-			 interval[0] ? interval : "nobody knows what");
+			 interval[0] ? interval : "an amount that cannot be told");
 	fprintf(p->out, "\n%*s", VERDICT_COLUMNS, "");
 	paper_wrap(p, line, VERDICT_COLUMNS, VERDICT_COLUMNS);
 }
@@ -221,7 +220,8 @@ static void print_endpoints(const struct diff_text *t, const struct comparison *
 			paper_heading(&t->paper, t->all ? "endpoints" : "endpoints that changed");
 		if (all > t->limit)
 			continue;
-		shown++;
+		if (shown++)
+			fputc('\n', t->paper.out);
 		print_endpoint(&t->paper, &c->endpoints[i]);
 	}
 	print_rest(t, shown, all, "endpoints");

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* 12us, 1.2ms, 14.1s */
+/* 12us, 1.2ms, 1.13s, 14.1s */
 void duration_text(char *out, size_t size, uint64_t ns);
 
 #endif

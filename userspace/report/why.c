@@ -25,7 +25,9 @@
 #define ELLIPSIS "..."
 
 struct cause {
-	double ns; /* per request, after - before */
+	double ns;  /* per request, after - before */
+	bool count; /* calls became more or fewer: what the code does, of which processor time
+		       follows */
 	char text[640];
 };
 
@@ -186,7 +188,8 @@ static void add_calls(struct causes *out, const struct endpoint_change *e)
 		struct cause *cause = &out->items[out->count];
 
 		cause->ns = c->ns_per_request_after - c->ns_per_request_before;
-		if (more_or_fewer(c))
+		cause->count = more_or_fewer(c);
+		if (cause->count)
 			say_count(cause->text, sizeof(cause->text), e, c);
 		else if (c->per_request_before > 0 && c->per_request_after > 0)
 			say_speed(cause->text, sizeof(cause->text), c);
@@ -232,6 +235,7 @@ static void add_parts(struct causes *out, const struct endpoint_change *e)
 	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
 		struct cause *cause = &out->items[out->count++];
 
+		cause->count = false;
 		cause->ns = e->time[own[i]].difference;
 		say_part(cause->text, sizeof(cause->text), own[i], &e->time[own[i]]);
 		len = strlen(cause->text);
@@ -266,6 +270,7 @@ static void add_dependencies(struct causes *out, const struct endpoint_change *e
 
 		if (told(e, (enum dependency)d, change))
 			continue;
+		cause->count = false;
 		cause->ns = e->time[parts[d]].difference;
 		snprintf(cause->text, sizeof(cause->text), "%s time in %s, in many calls",
 			 cause->ns < 0 ? "less" : "more", names[d]);
@@ -291,30 +296,43 @@ static void append(char *out, size_t size, const char *text)
 		memcpy(out + len, text, more + 1);
 }
 
+struct said {
+	double share; /* of the change */
+	int causes;
+};
+
+/* Says the causes of one sort, the greatest first, until enough of the change is explained. */
+static void say_causes(struct endpoint_change *e, const struct causes *causes, bool count,
+		       double change, struct said *said)
+{
+	for (size_t i = 0; i < causes->count && said->causes < CAUSES_SAID && said->share < ENOUGH;
+	     i++) {
+		const struct cause *c = &causes->items[i];
+		double share = c->ns / change;
+		char one[768], time[32];
+
+		if (c->count != count || share < SHARE_LEAST)
+			continue;
+		snprintf(one, sizeof(one), "%s%s: %s %s (%.0f%% of the change)",
+			 said->causes ? "; " : "", c->text, duration_of(time, c->ns),
+			 c->ns < 0 ? "less" : "more", 100 * fmin(share, 1));
+		append(e->why, sizeof(e->why), one);
+		said->share += share;
+		said->causes++;
+	}
+}
+
 static void explain(struct endpoint_change *e, double change)
 {
 	struct causes causes = { .count = 0 };
-	double explained = 0;
-	int said = 0;
+	struct said said = { 0 };
 
 	add_calls(&causes, e);
 	add_parts(&causes, e);
 	add_dependencies(&causes, e, change);
 	qsort(causes.items, causes.count, sizeof(causes.items[0]), by_size);
-	for (size_t i = 0; i < causes.count && said < CAUSES_SAID && explained < ENOUGH; i++) {
-		const struct cause *c = &causes.items[i];
-		double share = c->ns / change;
-		char one[768], time[32];
-
-		if (share < SHARE_LEAST)
-			continue;
-		snprintf(one, sizeof(one), "%s%s: %s %s (%.0f%% of the change)", said ? "; " : "",
-			 c->text, duration_of(time, c->ns), c->ns < 0 ? "less" : "more",
-			 100 * fmin(share, 1));
-		append(e->why, sizeof(e->why), one);
-		explained += share;
-		said++;
-	}
+	say_causes(e, &causes, true, change, &said);
+	say_causes(e, &causes, false, change, &said);
 }
 
 /* Calls changed, and the latency does not show it. */
