@@ -23,6 +23,7 @@ struct socket_info {
 	char path[EVENT_PATH_MAX + 1];	    /* UNIX; '@' for the NUL of an abstract name */
 	bool from_file;			    /* times are wall clock, there is no process */
 	void *stitch;			    /* the observer's owner */
+	bool called;			    /* the observer's: a call was made on it */
 };
 
 struct socket_options {

@@ -22,7 +22,8 @@ struct node;
 	X(context)   \
 	X(lineage)   \
 	X(responder) \
-	X(exclusive)
+	X(exclusive) \
+	X(segment)
 
 enum layer_index {
 #define LAYER_ENUM(name) LAYER_##name,
@@ -52,6 +53,9 @@ struct layer {
 	void (*request_answered)(struct stitch *s, struct node *request, const struct mark *answer);
 	/* Finds the request that may have made this call; link_propose() it. */
 	void (*call_begins)(struct stitch *s, struct node *call);
+	/* Its answer is read: from first to last byte. */
+	void (*call_answered)(struct stitch *s, struct node *call, const struct mark *first,
+			      const struct mark *last);
 	/* Does the candidate still hold now that the call has ended? NULL: always. */
 	bool (*holds)(struct stitch *s, struct node *call, const struct candidate *c);
 };
@@ -76,10 +80,17 @@ struct node {
 	struct list open;     /* in its process's open requests, or held calls */
 	struct list ended_at; /* in stitch's list of ended roots that are not out yet, or of held
 				 calls */
-	struct list made;     /* in its unit's calls */
+	struct list made;     /* in its unit's calls, or in a request's chain */
+	struct list
+		chain; /* of a request: calls that its callbacks made, as it seems (segment.c) */
+	struct node *caused_by; /* of a call: the request whose chain it is in */
+	uint64_t socket;        /* of a call */
+	uint64_t answer_ns;     /* of a request: its answer's first byte */
+	bool first_call;        /* on its connection */
+	bool unfollowed, chain_broken;
 	uint64_t number; /* of a request in its process; of a call: the newest request's then */
 	struct mark begin, read,
-		end; /* request's first byte, request known, last byte of the answer */
+		end;      /* request's first byte, request known, last byte of the answer */
 	uint64_t born_ns; /* when what made it was started, if that is over; 0: it is not */
 	uint32_t generation, context_generation; /* of the units that count it */
 	struct propagation propagation;

@@ -31,8 +31,10 @@ void process_table_release(struct process_table *t)
 	size_t at = 0;
 	void *value;
 
-	while ((value = map_next(&t->processes, &at)))
+	while ((value = map_next(&t->processes, &at))) {
+		memory_free(((struct process_requests *)value)->segments);
 		memory_free(value);
+	}
 	at = 0;
 	while ((value = map_next(&t->units, &at)))
 		memory_free(value);
@@ -261,6 +263,7 @@ void process_gone(struct process_table *t, uint32_t pid)
 
 	if (p && !p->open_count && list_empty(&p->held)) {
 		map_remove(&t->processes, &pid);
+		memory_free(p->segments);
 		memory_free(p);
 	}
 	origins_forget(&t->origins, pid);

@@ -13,8 +13,9 @@
 struct process_requests {
 	uint32_t pid;
 	uint32_t open_count;
-	uint64_t opened;  /* requests ever opened: tells whether another one came in between */
-	struct list open; /* oldest first */
+	uint64_t opened; /* requests ever opened: tells whether another one came in between */
+	struct segments *segments; /* segment.c's own; NULL: none */
+	struct list open;          /* oldest first */
 	struct list held; /* ended calls that an open request may still claim, in the order of their
 			     end */
 };

@@ -97,6 +97,7 @@ static struct node *node_new(struct stitch *s)
 	list_init(&n->open);
 	list_init(&n->ended_at);
 	list_init(&n->made);
+	list_init(&n->chain);
 	for (int i = 0; i < LAYER_COUNT; i++) {
 		n->candidates[i].call = n;
 		list_init(&n->candidates[i].waiting);
@@ -358,6 +359,9 @@ static void on_begin(void *context, struct connection *c, struct exchange *x)
 		process_request_opens(&s->processes, n);
 	} else {
 		n->number = process_number(&s->processes, n->begin.pid);
+		n->socket = info->id;
+		n->first_call = !info->called;
+		info->called = true;
 	}
 	for (int i = 0; i < LAYER_COUNT; i++) {
 		if (n->request && layers[i]->request_opens)
@@ -383,6 +387,20 @@ static void withdraw(struct stitch *s, struct node *n, int layer)
 		look_at_root(s, top(request));
 }
 
+static void tell_layers(struct stitch *s, struct node *n, const struct exchange *x,
+			const struct mark *answer)
+{
+	n->answer_ns = x->response_first.time_ns;
+	if (n->request)
+		unit_heard(&s->processes, answer);
+	for (int i = 0; i < LAYER_COUNT; i++) {
+		if (n->request && layers[i]->request_answered)
+			layers[i]->request_answered(s, n, answer);
+		if (!n->request && layers[i]->call_answered)
+			layers[i]->call_answered(s, n, &x->response_first, &x->response_last);
+	}
+}
+
 /* The answer is out: nothing that happens from now on belongs to n, even while its span waits for
  * proof. */
 static void over(struct stitch *s, struct node *n, const struct exchange *x,
@@ -394,11 +412,8 @@ static void over(struct stitch *s, struct node *n, const struct exchange *x,
 		return;
 	n->answered = true;
 	answer.time_ns = x->response_last.time_ns; /* and until when */
-	if (n->request && x->responding)
-		unit_heard(&s->processes, &answer);
-	for (int i = 0; n->request && x->responding && i < LAYER_COUNT; i++)
-		if (layers[i]->request_answered)
-			layers[i]->request_answered(s, n, &answer);
+	if (x->responding)
+		tell_layers(s, n, x, &answer);
 	/* UNIX sockets number nothing: the key would catch the next request. */
 	if (!n->request && !n->key.seq)
 		unkey(s, n);

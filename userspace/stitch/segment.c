@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Layer L7, for event loops without a known runtime (nginx): what a callback writes was caused by
+ * what it has read. A segment is the time on the process's only serving thread from one such read
+ * to the next. A request is a chain of them: its own read, a call, the call's answer, the next
+ * call, ... until its response is written. Its calls are its own only if each segment had one
+ * effect and the last one wrote this very response (the chain is closed), and only while such
+ * chains do close in this process, counted where others could have been meant. A loop that writes
+ * later than it reads, or that hands connections on, breaks its chains; then this says nothing.
+ *
+ * Not followed: the first call of a connection (it is written when the connect is done), a call on
+ * the connection whose answer has just come (a pool hands it on).
+ */
+#include "userspace/base/memory.h"
+#include "userspace/stitch/stitch.h"
+
+#define SEGMENTS 32          /* remembered; effects can be told after later causes */
+#define CLOSED_MIN 50        /* chains in a row, before the first is believed */
+#define CLOSED_PER_OPEN 99   /* and of all */
+#define CHAINS_COUNTED 10000 /* then the past counts half */
+
+struct segment {
+	uint64_t since_ns;
+	struct node *request; /* whose cause it was; NULL: not known, or over */
+	uint64_t socket;      /* of the answer that it began with; 0: a request */
+	bool spent;           /* had its effect */
+	bool unfollowed;      /* which request's it was is not looked for */
+};
+
+struct segments {
+	uint32_t tid;
+	bool off; /* more threads than one serve, or a runtime tells */
+	size_t newest;
+	struct segment last[SEGMENTS];
+	uint64_t closed, broken, in_a_row;
+};
+
+/* Of the process that moved these bytes; NULL where segments mean nothing. */
+static struct segments *segments_of(struct stitch *s, const struct mark *mark, bool serves)
+{
+	struct process_requests *p = process_of(stitch_processes(s), mark->pid);
+
+	if (!p || !mark->tid)
+		return NULL;
+	if (!p->segments && serves) {
+		p->segments = memory_new(sizeof(*p->segments));
+		if (p->segments)
+			p->segments->tid = mark->tid;
+	}
+	if (!p->segments)
+		return NULL;
+	if (mark->unit || mark->not_threads || (serves && mark->tid != p->segments->tid))
+		p->segments->off = true;
+	return p->segments->off || mark->tid != p->segments->tid ? NULL : p->segments;
+}
+
+static struct segment *segment_at(struct segments *all, uint64_t time_ns)
+{
+	struct segment *found = NULL;
+
+	for (size_t i = 0; i < SEGMENTS; i++) {
+		struct segment *one = &all->last[i];
+
+		if (one->since_ns && one->since_ns <= time_ns &&
+		    (!found || one->since_ns >= found->since_ns))
+			found = one;
+	}
+	return found;
+}
+
+static void segment_begins(struct segments *all, const struct segment *segment)
+{
+	all->newest = (all->newest + 1) % SEGMENTS;
+	all->last[all->newest] = *segment;
+}
+
+static void break_chain(struct node *request)
+{
+	if (request)
+		request->chain_broken = true;
+}
+
+static void request_opens(struct stitch *s, struct node *request)
+{
+	struct segments *all = segments_of(s, &request->read, true);
+
+	if (all)
+		segment_begins(all, &(struct segment){ .since_ns = request->read.time_ns,
+						       .request = request });
+}
+
+static void call_begins(struct stitch *s, struct node *call)
+{
+	struct segments *all = segments_of(s, &call->begin, false);
+	struct segment *at = all ? segment_at(all, call->begin.time_ns) : NULL;
+	struct node *request = at ? at->request : NULL;
+
+	/* What others hold is of a time when the thread had one request at a time. */
+	call->unfollowed = !at || call->first_call || at->unfollowed || !list_empty(&call->made);
+	if (!at || call->first_call)
+		return;
+	if (at->spent || (at->socket && at->socket == call->socket)) {
+		break_chain(request);
+		return;
+	}
+	at->spent = true;
+	if (!request || call->unfollowed)
+		return;
+	/* The list keeps the call, ended, until the response. */
+	call->caused_by = request;
+	list_append(&request->chain, &call->made);
+}
+
+static void call_answered(struct stitch *s, struct node *call, const struct mark *first,
+			  const struct mark *last)
+{
+	struct segments *all = segments_of(s, first, false);
+	struct segment segment = { .since_ns = first->time_ns,
+				   .request = call->caused_by,
+				   .socket = call->socket,
+				   .unfollowed = call->unfollowed };
+
+	if (!all || first->pid != call->begin.pid)
+		return;
+	segment_begins(all, &segment);
+	segment.since_ns = last->time_ns;
+	if (last->time_ns != first->time_ns && last->tid == first->tid)
+		segment_begins(all, &segment);
+}
+
+static bool believed(const struct segments *all)
+{
+	return all->in_a_row >= CLOSED_MIN && all->closed / CLOSED_PER_OPEN >= all->broken;
+}
+
+static void count_chain(struct segments *all, bool closed)
+{
+	all->closed += closed;
+	all->broken += !closed;
+	all->in_a_row = closed ? all->in_a_row + 1 : 0;
+	if (all->closed + all->broken < CHAINS_COUNTED)
+		return;
+	all->closed /= 2;
+	all->broken /= 2;
+}
+
+static void claim_chain(struct stitch *s, struct node *request)
+{
+	struct list *at, *next;
+
+	for (at = request->chain.next; at != &request->chain; at = next) {
+		struct node *call = LIST_ENTRY(at, struct node, made);
+
+		next = at->next;
+		if (call->held)
+			stitch_claim(s, call, request, LAYER_segment);
+	}
+}
+
+static void request_answered(struct stitch *s, struct node *request, const struct mark *answer)
+{
+	struct process_requests *p = process_of(stitch_processes(s), answer->pid);
+	struct segments *all = segments_of(s, answer, true);
+	struct segment *at = all ? segment_at(all, request->answer_ns) : NULL;
+	bool closed;
+
+	/* From a cause that is not followed: neither proof nor the contrary. */
+	if (!at || at->unfollowed)
+		return;
+	closed = at->request == request && !at->spent && !request->chain_broken;
+	if (at->request != request)
+		break_chain(at->request);
+	at->spent = true;
+	/* What it answers at once, or while it has nothing else, it cannot mistake. */
+	if (!closed || (p->open_count > 1 && at->socket))
+		count_chain(all, closed);
+	if (closed && believed(all))
+		claim_chain(s, request);
+}
+
+/* Nothing may point to it any more. */
+static void request_ends(struct stitch *s, struct node *request)
+{
+	struct process_requests *p = process_of(stitch_processes(s), request->read.pid);
+
+	for (size_t i = 0; p && p->segments && i < SEGMENTS; i++)
+		if (p->segments->last[i].request == request)
+			p->segments->last[i].request = NULL;
+	while (!list_empty(&request->chain)) {
+		struct node *call = LIST_ENTRY(request->chain.next, struct node, made);
+
+		call->caused_by = NULL;
+		list_remove(&call->made);
+	}
+}
+
+const struct layer segment_layer = {
+	.name = "segment",
+	.rule = PARENT_SEGMENT,
+	.sure = 0.9,
+	.request_opens = request_opens,
+	.request_ends = request_ends,
+	.request_answered = request_answered,
+	.call_begins = call_begins,
+	.call_answered = call_answered,
+};
