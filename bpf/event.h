@@ -109,12 +109,13 @@ struct event_process {
 /* What runs has started something that will run: a task's context was copied from another's. */
 struct event_unit {
 	struct event_header header;
-	__u64 child, parent; /* as event_data.unit */
+	__u64 child, parent; /* as event_data.unit; parent 0: the child has ended */
 	__u64 born_ns;	     /* when; 0: at header.time_ns */
 	__u64 origin;	     /* the code that runs there first; 0: not known */
+	__u64 ended;	     /* it has ended since */
 };
 
-_Static_assert(sizeof(struct event_unit) == 56, "event_unit");
+_Static_assert(sizeof(struct event_unit) == 64, "event_unit");
 _Static_assert(sizeof(struct event_header) == 24, "event_header");
 _Static_assert(sizeof(struct event_data) == 24 + 48 + 16, "event_data");
 _Static_assert(sizeof(struct event_address) == 20, "event_address");

@@ -103,7 +103,7 @@ struct {
 } verdicts SEC(".maps");
 
 /*
- * Who started what runs, until it first moves bytes: most never do, and cost user space nothing. The eldest
+ * Who started what runs, told when it first moves bytes: most never do, and cost user space nothing. The eldest
  * are forgotten (LRU). Filled by hooks in runtimes, told by recipe.bpf.h.
  */
 struct unit_key {
@@ -116,6 +116,7 @@ struct birth {
 	__u64 parent;
 	__u64 time_ns;
 	__u64 origin; /* as event_unit's */
+	__u32 told, ended;
 };
 
 struct {

@@ -112,7 +112,7 @@ static __always_inline void births_tell(__u64 unit, __u64 time_ns)
 	for (int i = 0; i < BIRTHS_TOLD_MAX; i++) {
 		struct birth *birth = bpf_map_lookup_elem(&births, &key);
 
-		if (!birth)
+		if (!birth || birth->told)
 			break;
 		/* The eldest is heard first, and before what a sibling does now on another processor. */
 		e.header.time_ns = i ? time_ns - BIRTHS_EARLIER_NS - i : time_ns;
@@ -120,7 +120,8 @@ static __always_inline void births_tell(__u64 unit, __u64 time_ns)
 		e.parent = birth->parent;
 		e.born_ns = birth->time_ns;
 		e.origin = birth->origin;
-		bpf_map_delete_elem(&births, &key);
+		e.ended = birth->ended;
+		birth->told = 1;
 		ring_send(&e, sizeof(e));
 		key.unit = e.parent;
 	}

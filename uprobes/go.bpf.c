@@ -65,6 +65,31 @@ int on_start(struct pt_regs *ctx)
 	return 0;
 }
 
+/* goexit1, by the goroutine itself. What has moved bytes is told to have ended; of others it is noted. */
+SEC("uprobe")
+int on_end(struct pt_regs *ctx)
+{
+	const struct target_value *target = target_current();
+	struct event_unit e = {};
+	struct unit_key key;
+	struct birth *birth;
+
+	if (!target)
+		return 0;
+	key = key_of(goid_of(target, ctx->r14));
+	birth = key.unit ? bpf_map_lookup_elem(&births, &key) : NULL;
+	if (!birth)
+		return 0;
+	birth->ended = 1;
+	if (!birth->told)
+		return 0;
+	bpf_map_delete_elem(&births, &key);
+	e.child = key.unit;
+	header_fill(&e.header, EVENT_UNIT, sizeof(e));
+	ring_send(&e, sizeof(e));
+	return 0;
+}
+
 /* (*persistConn).roundTrip(request *transportRequest): its first word is the *Request. */
 SEC("uprobe")
 int on_round_trip(struct pt_regs *ctx)

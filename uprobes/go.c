@@ -127,11 +127,10 @@ static int plan_entry(struct uprobe_plan *plan, const struct elf *elf, const cha
 
 static int locate(const struct elf *elf, struct uprobe_plan *plan)
 {
-	enum { START, PUT, ROUND_TRIP, WRITE, FUNCTIONS };
+	enum { START, PUT, END, ROUND_TRIP, WRITE, FUNCTIONS };
 	static const char *const names[FUNCTIONS] = {
-		"runtime.newproc.func1",
-		"runtime.runqput",
-		"net/http.(*persistConn).roundTrip",
+		"runtime.newproc.func1",     "runtime.runqput",
+		"runtime.goexit1",           "net/http.(*persistConn).roundTrip",
 		"net/http.(*Request).write",
 	};
 	struct elf_function found[FUNCTIONS] = { 0 };
@@ -141,9 +140,11 @@ static int locate(const struct elf *elf, struct uprobe_plan *plan)
 		snprintf(plan->refused, sizeof(plan->refused), "no table of functions");
 	if (err)
 		return err == -ENOTSUP ? 0 : err;
-	if (!found[START].len || !found[PUT].len)
+	if (!found[START].len || !found[PUT].len || !found[END].len)
 		return refuse(plan, names[START]) == -ENOTSUP ? 0 : err;
 	err = plan_call(plan, elf, names[START], &found[START], &found[PUT]);
+	if (!err)
+		err = plan_entry(plan, elf, names[END], &found[END], "on_end");
 	/* Its writers are started by requests, but write for others as well: both or none. */
 	if (!err && found[ROUND_TRIP].len && found[WRITE].len) {
 		err = plan_entry(plan, elf, names[ROUND_TRIP], &found[ROUND_TRIP], "on_round_trip");

@@ -204,9 +204,15 @@ static void on_process(struct capture *c, const struct event_process *e)
 
 static void on_unit(struct capture *c, const struct event_unit *e)
 {
-	if (c->options.unit_born)
-		c->options.unit_born(c->options.stitch, e->header.pid, e->child, e->parent,
-				     e->born_ns ? e->born_ns : e->header.time_ns, e->origin);
+	const struct capture_options *o = &c->options;
+
+	if (!o->unit_born)
+		return;
+	if (e->parent)
+		o->unit_born(o->stitch, e->header.pid, e->child, e->parent,
+			     e->born_ns ? e->born_ns : e->header.time_ns, e->origin);
+	if (!e->parent || e->ended)
+		o->unit_ended(o->stitch, e->header.pid, e->child);
 }
 
 static void on_event(void *context, const struct event_header *event)

@@ -33,6 +33,7 @@ struct capture_options {
 	void (*process_gone)(void *stitch, uint32_t pid);
 	void (*unit_born)(void *stitch, uint32_t pid, uint64_t child, uint64_t parent, uint64_t time_ns,
 			  uint64_t origin);
+	void (*unit_ended)(void *stitch, uint32_t pid, uint64_t unit);
 };
 
 struct capture;

@@ -144,6 +144,11 @@ static void unit_was_born(void *stitch, uint32_t pid, uint64_t child, uint64_t p
 	stitch_unit_born(stitch, pid, child, parent, time_ns, origin);
 }
 
+static void unit_has_ended(void *stitch, uint32_t pid, uint64_t unit)
+{
+	stitch_unit_ended(stitch, pid, unit);
+}
+
 static void forget_process(void *stitch, uint32_t pid)
 {
 	stitch_process_gone(stitch, pid);
@@ -164,6 +169,7 @@ static int open_capture(struct session *s, pid_t started, struct error *error)
 		.stitch = s->stitch,
 		.process_gone = forget_process,
 		.unit_born = unit_was_born,
+		.unit_ended = unit_has_ended,
 	};
 	struct select_pids none;
 	int err = 0;

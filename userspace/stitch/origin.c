@@ -12,9 +12,7 @@ struct origin_key {
 
 struct origin {
 	struct origin_key key;
-	uint64_t request; /* the last that it has started something for */
-	bool several;     /* it was not the only one */
-	bool outlives;
+	bool ends, outlives;
 };
 
 void origins_init(struct map *origins)
@@ -54,17 +52,15 @@ bool origin_trusted(const struct map *origins, uint32_t pid, uint64_t origin)
 	struct origin_key key = { .origin = origin, .pid = pid };
 	const struct origin *o = origin ? map_find(origins, &key) : NULL;
 
-	return !origin || (o && o->several && !o->outlives);
+	return !origin || (o && o->ends && !o->outlives);
 }
 
-void origin_started(struct map *origins, uint32_t pid, uint64_t origin, uint64_t request)
+void origin_ends(struct map *origins, uint32_t pid, uint64_t origin)
 {
 	struct origin *o = origin ? origin_of(origins, pid, origin) : NULL;
 
-	if (!o)
-		return;
-	o->several |= o->request && o->request != request;
-	o->request = request;
+	if (o)
+		o->ends = true;
 }
 
 void origin_outlives(struct map *origins, uint32_t pid, uint64_t origin)

@@ -4,9 +4,9 @@
 
 /*
  * Does what this code starts work for the request that started it? Not a library's own workers: the
- * first request starts them, and they serve all. So what a place starts is trusted once it has
- * started something for two requests, and until something from there was seen at work when its
- * request was over.
+ * first request starts them, and they serve all. So what a place starts is trusted once something
+ * from there has ended before its request did, and until something from there was seen at work when
+ * its request was over.
  */
 
 #include "userspace/base/map.h"
@@ -19,8 +19,8 @@ void origins_release(struct map *origins);
 
 bool origin_trusted(const struct map *origins, uint32_t pid, uint64_t origin);
 
-/* It has started something for the process's request of this number. */
-void origin_started(struct map *origins, uint32_t pid, uint64_t origin, uint64_t request);
+/* What it has started has ended, and its request has not. */
+void origin_ends(struct map *origins, uint32_t pid, uint64_t origin);
 
 /* What it has started makes a call, and its request is over. */
 void origin_outlives(struct map *origins, uint32_t pid, uint64_t origin);

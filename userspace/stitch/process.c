@@ -139,21 +139,11 @@ struct unit_requests *unit_of(struct process_table *t, uint32_t pid, uint64_t un
 	return &u->requests;
 }
 
-/* The request that was open in the family when it started something then. */
-static const struct node *owner_of(const struct unit_requests *u, uint64_t time_ns)
-{
-	for (int i = 0; u && i < GENERATIONS_MAX; i++, u = u->parent)
-		if (u->only && !u->shared)
-			return u->only->read.time_ns <= time_ns ? u->only : NULL;
-	return NULL;
-}
-
 void unit_born(struct process_table *t, uint32_t pid, uint64_t child, uint64_t parent,
 	       uint64_t time_ns, uint64_t origin)
 {
 	struct unit_requests *u = unit_of(t, pid, child), *p = unit_of(t, pid, parent);
 	struct unit_key key = { .unit = child, .pid = pid };
-	const struct node *owner;
 
 	/* Making room for the second may have taken the first. */
 	if (!u || !p || u == p || map_find(&t->units, &key) != u)
@@ -178,9 +168,27 @@ void unit_born(struct process_table *t, uint32_t pid, uint64_t child, uint64_t p
 	u->origin = origin;
 	u->parent = p;
 	list_append(&p->children, &u->sibling);
-	owner = owner_of(p, time_ns);
-	if (owner)
-		origin_started(&t->origins, pid, origin, owner->number);
+}
+
+/* Is a request open that its family has read before it was started? */
+static bool has_owner(const struct unit_requests *u)
+{
+	uint64_t born_ns = u->born_ns;
+
+	u = u->parent;
+	for (int i = 0; u && i < GENERATIONS_MAX; i++, u = u->parent)
+		if (u->only && !u->shared)
+			return u->only->read.time_ns <= born_ns;
+	return false;
+}
+
+void unit_ended(struct process_table *t, uint32_t pid, uint64_t unit)
+{
+	struct unit_key key = { .unit = unit, .pid = pid };
+	const struct unit_entry *u = map_find(&t->units, &key);
+
+	if (u && has_owner(&u->requests))
+		origin_ends(&t->origins, pid, u->requests.origin);
 }
 
 struct unit_requests *unit_of_thread(struct process_table *t, const struct mark *mark)

@@ -75,6 +75,9 @@ void unit_heard(struct process_table *t, const struct mark *mark);
 void unit_born(struct process_table *t, uint32_t pid, uint64_t child, uint64_t parent,
 	       uint64_t time_ns, uint64_t origin);
 
+/* It will not run any more. */
+void unit_ended(struct process_table *t, uint32_t pid, uint64_t unit);
+
 /* The unit has read a request, which it owns until the answer is out. */
 void unit_opens(struct unit_requests *u, struct node *request);
 void unit_ends(struct unit_requests *u, const struct node *request);

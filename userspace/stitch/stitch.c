@@ -547,6 +547,11 @@ void stitch_unit_born(struct stitch *s, uint32_t pid, uint64_t child, uint64_t p
 	unit_born(&s->processes, pid, child, parent, time_ns, origin);
 }
 
+void stitch_unit_ended(struct stitch *s, uint32_t pid, uint64_t unit)
+{
+	unit_ended(&s->processes, pid, unit);
+}
+
 void stitch_set_targets(struct stitch *s, struct targets *targets)
 {
 	s->targets = targets;

@@ -51,6 +51,7 @@ void stitch_process_gone(struct stitch *s, uint32_t pid);
 /* The unit `parent` has started the unit `child` (marks' `unit`); origin: see origin.h. */
 void stitch_unit_born(struct stitch *s, uint32_t pid, uint64_t child, uint64_t parent,
 		      uint64_t time_ns, uint64_t origin);
+void stitch_unit_ended(struct stitch *s, uint32_t pid, uint64_t unit);
 
 const struct stitch_counters *stitch_counters(const struct stitch *s);
 
