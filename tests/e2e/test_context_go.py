@@ -95,6 +95,10 @@ class Go(e2e.Case):
         """They serve all requests, not only the one that started them."""
         self.assertEqual(self.found("lazy")["wrong"], 0)
 
+    def test_workers_on_demand(self):
+        """A pool that grows: whichever request finds no idle worker starts one."""
+        self.assertEqual(self.found("demand")["wrong"], 0)
+
     def test_workers(self):
         self.assertEqual(self.found("worker")["wrong"], 0)
 

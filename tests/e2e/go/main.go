@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// For test_context_go.py: a request's calls, made in the ways of Go. SHAPE says in which.
+// For test_context_go.py: the calls of a request, made in the ways of Go. SHAPE says in which.
 package main
 
 import (
@@ -100,6 +100,35 @@ func lazily(key string) {
 	<-j.done
 }
 
+var (
+	idle     []chan job
+	idleLock sync.Mutex
+)
+
+/* As pools do that grow on demand: an idle worker, else a new one. */
+func onDemand(j job) {
+	idleLock.Lock()
+	if n := len(idle); n > 0 {
+		worker := idle[n-1]
+		idle = idle[:n-1]
+		idleLock.Unlock()
+		worker <- j
+		return
+	}
+	idleLock.Unlock()
+	worker := make(chan job, 1)
+	worker <- j
+	go func() {
+		for j := range worker {
+			get(j.key)
+			idleLock.Lock()
+			idle = append(idle, worker)
+			idleLock.Unlock()
+			j.done <- true
+		}
+	}()
+}
+
 func serve(shape, number string) {
 	keys := []string{"K" + number + ":1", "K" + number + ":2", "K" + number + ":3"}
 	switch shape {
@@ -133,6 +162,13 @@ func serve(shape, number string) {
 	case "lazy":
 		for _, key := range keys {
 			lazily(key)
+			pause()
+		}
+	case "demand":
+		for _, key := range keys {
+			j := job{key, make(chan bool)}
+			onDemand(j)
+			<-j.done
 			pause()
 		}
 	case "timer":
