@@ -164,6 +164,32 @@ static void test_slowest(void **state)
 	}
 }
 
+/* A call on a connection from before our time, whose database nobody told; then one that tells;
+ * then one that says another. */
+static void test_vague_edges(void **state)
+{
+	static const char *const databases[] = { NULL, "shop", NULL, "ads", NULL };
+
+	(void)state;
+	for (size_t i = 0; i < 5; i++) {
+		struct span *s = made_sql(&made, NULL, "SELECT ?", i * 10 * MS, (i * 10 + 5) * MS);
+
+		s->resource = resource_hold(web);
+		attributes_remove(&s->attributes, "db.namespace");
+		if (databases[i])
+			attributes_text(&s->attributes, "db.namespace", databases[i]);
+		add(i + 1);
+		analysis_finish(analysis); /* again and again, as top does */
+		assert_int_equal(analysis->edge_count, i < 3 ? 1 : i - 1);
+		if (i == 2)
+			assert_int_equal(
+				edge("shop-web", "postgresql://127.0.0.1:5432/shop")->calls, 3);
+	}
+	/* With two databases there nobody knows which one it was. */
+	assert_int_equal(edge("shop-web", "postgresql://127.0.0.1:5432")->calls, 1);
+	assert_int_equal(edge("shop-web", "postgresql://127.0.0.1:5432/ads")->calls, 1);
+}
+
 static void test_queries_and_map(void **state)
 {
 	const struct query *q;
@@ -459,19 +485,13 @@ static void test_warm(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_empty),
-		TEST(test_endpoint),
-		TEST(test_slowest),
-		TEST(test_queries_and_map),
-		TEST(test_unanswered),
-		TEST(test_odd_times),
-		TEST(test_errors_and_order),
-		TEST(test_code),
-		TEST(test_bounds),
-		TEST(test_keys),
-		TEST(test_hostile),
-		TEST(test_no_memory),
-		TEST(test_warm),
+		TEST(test_empty),       TEST(test_endpoint),
+		TEST(test_slowest),     TEST(test_queries_and_map),
+		TEST(test_vague_edges), TEST(test_unanswered),
+		TEST(test_odd_times),   TEST(test_errors_and_order),
+		TEST(test_code),        TEST(test_bounds),
+		TEST(test_keys),        TEST(test_hostile),
+		TEST(test_no_memory),   TEST(test_warm),
 	};
 
 	return cmocka_run_group_tests_name("analysis", tests, NULL, NULL);

@@ -347,6 +347,7 @@ void analysis_finish(struct analysis *a)
 
 	sort(a->services, a->service_count, by_service);
 	sort(a->queries, a->query_count, by_query);
+	analysis_merge_edges(a);
 	sort(a->edges, a->edge_count, by_edge);
 	for (size_t i = 0; i < a->endpoint_count; i++)
 		sort(a->endpoints[i]->call_list, a->endpoints[i]->call_count, by_call);

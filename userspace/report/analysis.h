@@ -105,6 +105,9 @@ struct edge {
 	char system[24];  /* http, postgresql, ... */
 	bool traced;      /* the other end is a service of these spans */
 	uint64_t calls, errors, total_ns;
+	uint64_t key,
+		address; /* analysis.c's own: what it is found by; a hash of both ends' addresses */
+	bool vague; /* the address alone is known, neither the service nor the database there */
 };
 
 enum endpoint_order {

@@ -344,6 +344,7 @@ static struct edge *new_edge(struct analysis *a, uint64_t key, const char *from,
 
 	if (!edge)
 		return NULL;
+	edge->key = key;
 	edge->from = from;
 	edge->traced = service != NULL;
 	copy_text(edge->system, sizeof(edge->system), c->system);
@@ -360,19 +361,59 @@ static struct edge *new_edge(struct analysis *a, uint64_t key, const char *from,
 
 struct edge *analysis_edge(struct analysis *a, const struct service_key *from, const struct call *c)
 {
-	uint64_t key = hash(c->system, from->hash);
+	uint64_t key = hash(c->system, from->hash),
+		 address = hash(c->address, key ^ (uint64_t)c->port);
 	struct edge *edge;
 
-	if (c->served) {
-		key = hash_text(service_of(c->served), key ^ EDGE_SERVICE);
-	} else {
-		key = hash(c->address, key ^ (uint64_t)c->port);
-		key = hash(c->database, key);
-	}
+	key = c->served ? hash_text(service_of(c->served), key ^ EDGE_SERVICE)
+			: hash(c->database, address);
 	edge = map_find(&a->tables->edges, &key);
-	return edge ? edge
-		    : new_edge(a, key, from->service->name, c,
-			       c->served ? service_of(c->served) : NULL);
+	if (edge)
+		return edge;
+	edge = new_edge(a, key, from->service->name, c, c->served ? service_of(c->served) : NULL);
+	if (!edge)
+		return NULL;
+	edge->address = address;
+	edge->vague = !c->served && !c->database.len;
+	return edge;
+}
+
+/* The only edge that knows more of where this vague one leads; NULL: none, or several. */
+static struct edge *clear_edge(const struct analysis *a, const struct edge *vague)
+{
+	struct edge *found = NULL;
+
+	for (size_t i = 0; i < a->edge_count; i++) {
+		struct edge *other = a->edges[i];
+
+		if (other->vague || other->address != vague->address)
+			continue;
+		if (found)
+			return NULL;
+		found = other;
+	}
+	return found;
+}
+
+void analysis_merge_edges(struct analysis *a)
+{
+	size_t i = 0;
+
+	while (i < a->edge_count) {
+		struct edge *edge = a->edges[i], *clear = edge->vague ? clear_edge(a, edge) : NULL;
+
+		if (!clear) {
+			i++;
+			continue;
+		}
+		clear->calls += edge->calls;
+		clear->errors += edge->errors;
+		clear->total_ns += edge->total_ns;
+		map_remove(&a->tables->edges, &edge->key);
+		memory_free(edge);
+		a->edge_count--;
+		memmove(&a->edges[i], &a->edges[i + 1], (a->edge_count - i) * sizeof(*a->edges));
+	}
 }
 
 struct edge *analysis_edge_in(struct analysis *a, const struct service_key *to,

@@ -49,6 +49,8 @@ struct call_sum *analysis_call_sum(struct analysis *a, struct endpoint *e, const
 /* From a service to who is called by c; or from outside to a service. */
 struct edge *analysis_edge(struct analysis *a, const struct service_key *from,
 			   const struct call *c);
+/* Calls seen before the service or the database at the other end was known join those that tell. */
+void analysis_merge_edges(struct analysis *a);
 struct edge *analysis_edge_in(struct analysis *a, const struct service_key *to,
 			      const struct span *server);
 
