@@ -126,6 +126,14 @@ struct {
 	__type(value, struct birth);
 } births SEC(".maps");
 
+/* Who started what a thread has just begun to run and that has no id yet (uprobes/greenlet.bpf.c). */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u64); /* pid << 32 | tid */
+	__type(value, struct birth);
+} begun SEC(".maps");
+
 /* Whose bytes the next transfer of this socket writes, where a library writes them later (uprobes/). */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);

@@ -61,6 +61,21 @@ static __always_inline bool recipe_active(const struct target_value *target, __u
 	return word != 0;
 }
 
+/* What this thread has begun to run is `unit`. */
+static __always_inline void begun_take(__u64 unit)
+{
+	__u64 thread = bpf_get_current_pid_tgid();
+	struct birth *birth = bpf_map_lookup_elem(&begun, &thread);
+	struct unit_key key = { .unit = unit };
+
+	if (!birth)
+		return;
+	key.pid = thread >> 32;
+	if (birth->parent != unit)
+		bpf_map_update_elem(&births, &key, birth, BPF_ANY);
+	bpf_map_delete_elem(&begun, &thread);
+}
+
 /* 0: no recipe, or it leads nowhere at the moment. *flags: EVENT_NOT_THREADS is added. */
 static __always_inline __u64 recipe_unit(struct task_struct *task, int direction, __u16 *flags)
 {
@@ -76,6 +91,8 @@ static __always_inline __u64 recipe_unit(struct task_struct *task, int direction
 	if (target->recipe.base == RECIPE_FOLLOWED)
 		return followed_unit(direction);
 	value = recipe_value(task, target);
+	if (value && target->recipe.flags & RECIPE_LAST)
+		begun_take(value);
 	return value && recipe_active(target, value) ? value : 0;
 }
 

@@ -9,6 +9,7 @@ extern const struct uprobe_target go_target;
 extern const struct uprobe_target node_target;
 extern const struct uprobe_target uvloop_target;
 extern const struct uprobe_target queue_target;
+extern const struct uprobe_target greenlet_target;
 
 const struct uprobe_target *const uprobe_targets[] = {
 	&openssl_target,
@@ -17,5 +18,6 @@ const struct uprobe_target *const uprobe_targets[] = {
 	&node_target,
 	&uvloop_target,
 	&queue_target,
+	&greenlet_target,
 	NULL,
 };

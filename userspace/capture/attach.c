@@ -28,7 +28,7 @@
 #include "userspace/capture/mapping.h"
 #include "userspace/capture/object.h"
 
-#define TARGETS_LIMIT 8
+#define TARGETS_LIMIT 16
 #define FILES_MAX 16384
 #define MAPS_LEN_MAX (8u << 20)
 #define LOOKS_PER_TICK 64 /* about 0.1 ms each: other work waits meanwhile */
