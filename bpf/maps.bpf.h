@@ -116,7 +116,8 @@ struct birth {
 	__u64 parent;
 	__u64 time_ns;
 	__u64 origin; /* as event_unit's */
-	__u32 told, ended;
+	__u16 told, ended, parental; /* parental: it has started something */
+	__u16 pad;
 };
 
 struct {

@@ -51,7 +51,7 @@ SEC("uprobe")
 int on_start(struct pt_regs *ctx)
 {
 	const struct target_value *target = target_current();
-	struct birth birth = {};
+	struct birth birth = {}, *parent;
 	struct unit_key key;
 
 	if (!target || !target->recipe.address)
@@ -60,12 +60,17 @@ int on_start(struct pt_regs *ctx)
 	birth.parent = goid_of(target, word_at(word_at(ctx->r14 + G_M) + target->recipe.address));
 	birth.time_ns = bpf_ktime_get_ns();
 	birth.origin = word_at(ctx->bx + G_START);
-	if (key.unit && birth.parent && key.unit != birth.parent)
-		bpf_map_update_elem(&births, &key, &birth, BPF_ANY);
+	if (!key.unit || !birth.parent || key.unit == birth.parent)
+		return 0;
+	bpf_map_update_elem(&births, &key, &birth, BPF_ANY);
+	key.unit = birth.parent;
+	parent = bpf_map_lookup_elem(&births, &key);
+	if (parent)
+		parent->parental = 1;
 	return 0;
 }
 
-/* goexit1, by the goroutine itself. What has moved bytes is told to have ended; of others it is noted. */
+/* goexit1, by the goroutine itself. What has moved bytes is told to have ended; of others' parents it is noted. */
 SEC("uprobe")
 int on_end(struct pt_regs *ctx)
 {
@@ -73,6 +78,7 @@ int on_end(struct pt_regs *ctx)
 	struct event_unit e = {};
 	struct unit_key key;
 	struct birth *birth;
+	bool told;
 
 	if (!target)
 		return 0;
@@ -81,9 +87,12 @@ int on_end(struct pt_regs *ctx)
 	if (!birth)
 		return 0;
 	birth->ended = 1;
-	if (!birth->told)
+	if (!birth->told && birth->parental)
 		return 0;
+	told = birth->told;
 	bpf_map_delete_elem(&births, &key);
+	if (!told)
+		return 0;
 	e.child = key.unit;
 	header_fill(&e.header, EVENT_UNIT, sizeof(e));
 	ring_send(&e, sizeof(e));
