@@ -231,6 +231,30 @@ static void test_new_connection(void **state)
 	assert_parent(mine, -1);
 }
 
+/* A long answer is passed on while it comes: that a piece was read is not told. */
+static void test_in_pieces(void **state)
+{
+	uint64_t start[2];
+
+	(void)state;
+	serve_many(ENOUGH);
+	ask(0);
+	start[0] = call(0);
+	ask(1);
+	end_move(&cache[0], DIRECTION_IN, "$1\r\n", 0, loop);
+	start[1] = call(1);
+	reply(1);
+	respond(1);
+	end_move(&client[0], DIRECTION_OUT, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n", 0,
+		 loop);
+	end_move(&cache[0], DIRECTION_IN, "v\r\n", 0, loop);
+	end_move(&client[0], DIRECTION_OUT, "v", 0, loop);
+	assert_parent(start[0], -1);
+	serve_two(start); /* still believed */
+	assert_parent(start[0], 0);
+	assert_parent(start[1], 1);
+}
+
 static void test_two_threads_serve(void **state)
 {
 	uint64_t start[2];
@@ -271,6 +295,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_two_effects, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_after_response, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_new_connection, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_in_pieces, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_two_threads_serve, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_runtime, setup, teardown),
 	};

@@ -85,7 +85,8 @@ struct node {
 		chain; /* of a request: calls that its callbacks made, as it seems (segment.c) */
 	struct node *caused_by; /* of a call: the request whose chain it is in */
 	uint64_t socket;        /* of a call */
-	uint64_t answer_ns;     /* of a request: its answer's first byte */
+	uint64_t answer_ns;     /* its answer's first byte, for segment.c */
+	uint64_t answered_ns;   /* of a call: its last one */
 	bool first_call;        /* on its connection */
 	bool unfollowed, chain_broken;
 	uint64_t number; /* of a request in its process; of a call: the newest request's then */

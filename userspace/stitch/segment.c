@@ -122,6 +122,8 @@ static void call_answered(struct stitch *s, struct node *call, const struct mark
 
 	if (!all || first->pid != call->begin.pid)
 		return;
+	call->answer_ns = first->time_ns;
+	call->answered_ns = last->time_ns;
 	segment_begins(all, &segment);
 	segment.since_ns = last->time_ns;
 	if (last->time_ns != first->time_ns && last->tid == first->tid)
@@ -157,6 +159,17 @@ static void claim_chain(struct stitch *s, struct node *request)
 	}
 }
 
+/* Its last call's answer came in pieces; which of them had this effect was not told. */
+static bool from_a_piece(const struct node *request)
+{
+	const struct node *call;
+
+	if (list_empty(&request->chain))
+		return false;
+	call = LIST_ENTRY(request->chain.previous, struct node, made);
+	return request->answer_ns > call->answer_ns && request->answer_ns < call->answered_ns;
+}
+
 static void request_answered(struct stitch *s, struct node *request, const struct mark *answer)
 {
 	struct process_requests *p = process_of(stitch_processes(s), answer->pid);
@@ -165,7 +178,7 @@ static void request_answered(struct stitch *s, struct node *request, const struc
 	bool closed;
 
 	/* From a cause that is not followed: neither proof nor the contrary. */
-	if (!at || at->unfollowed)
+	if (!at || at->unfollowed || (at->request != request && from_a_piece(request)))
 		return;
 	closed = at->request == request && !at->spent && !request->chain_broken;
 	if (at->request != request)

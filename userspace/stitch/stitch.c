@@ -390,9 +390,10 @@ static void withdraw(struct stitch *s, struct node *n, int layer)
 static void tell_layers(struct stitch *s, struct node *n, const struct exchange *x,
 			const struct mark *answer)
 {
-	n->answer_ns = x->response_first.time_ns;
-	if (n->request)
+	if (n->request) {
+		n->answer_ns = x->response_first.time_ns;
 		unit_heard(&s->processes, answer);
+	}
 	for (int i = 0; i < LAYER_COUNT; i++) {
 		if (n->request && layers[i]->request_answered)
 			layers[i]->request_answered(s, n, answer);
