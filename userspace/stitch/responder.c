@@ -97,10 +97,18 @@ static void request_answered(struct stitch *s, struct node *request, const struc
 	claim_family(&a, u->shared ? u : eldest(u, request->read.time_ns), 0);
 }
 
+/* As for L1 (unit.c). */
+static bool holds(struct stitch *s, struct node *call, const struct candidate *c)
+{
+	(void)s;
+	return !call->begin.not_threads || !c->request->answered;
+}
+
 const struct layer responder_layer = {
 	.name = "responder",
 	.rule = PARENT_RESPONDER,
 	.sure = 0.99,
 	.call_begins = call_begins,
 	.request_answered = request_answered,
+	.holds = holds,
 };

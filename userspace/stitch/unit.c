@@ -42,6 +42,16 @@ static void call_begins(struct stitch *s, struct node *call)
 		link_propose(call, LAYER_unit, u->only, 0);
 }
 
+/*
+ * A request waits for its calls. One that an event loop made during the request, and that outlives
+ * its response, may be another's: a connection was given back, and whoever waited for it wrote.
+ */
+static bool holds(struct stitch *s, struct node *call, const struct candidate *c)
+{
+	(void)s;
+	return !call->begin.not_threads || !c->request->answered;
+}
+
 const struct layer unit_layer = {
 	.name = "unit",
 	.rule = PARENT_UNIT,
@@ -49,4 +59,5 @@ const struct layer unit_layer = {
 	.request_opens = request_opens,
 	.request_ends = request_ends,
 	.call_begins = call_begins,
+	.holds = holds,
 };
