@@ -257,7 +257,8 @@ class Threads(e2e.Case):
         rackup = self.servers.path("config.ru", PUMA.replace("%SERVE%", PUMA_SHAPES[shape]))
 
         def start(port):
-            command = ["puma", "-e", "production", "-t", f"{THREADS}:{THREADS}", "-b", f"tcp://127.0.0.1:{port}", rackup]
+            command = ["puma", "-e", "production", "-t", f"{THREADS}:{THREADS}"]
+            command += ["-b", f"tcp://127.0.0.1:{port}", rackup]
             return self.servers.start("puma", command, signal.SIGTERM, env=self.settings())
 
         return self.servers.start_on_free_port("puma", start, lambda port: servers.answers(("127.0.0.1", port)))
