@@ -325,8 +325,9 @@ int capture_add(struct capture *c, uint32_t pid, struct error *error)
 {
 	int err = targets_add(c->targets, pid, error);
 
-	attach_add_new(c->attach, c->targets, clock_now_ns());
+	/* It moves bytes already: what runs there first, for probes take a while. */
 	recipes_add_new(c->recipes, c->targets, clock_now_ns());
+	attach_add_new(c->attach, c->targets, clock_now_ns());
 	return err || !c->packets ? err : packet_capture_add(c->packets, pid, error);
 }
 

@@ -25,6 +25,7 @@ struct unit_requests {
 	bool served;          /* has owned a request: it is no helper of other requests */
 	bool shared;          /* had two requests open at once: the thread says nothing any more */
 	bool recent;          /* asked for since units were last forgotten */
+	bool hosts;           /* a thread that serves requests with coroutines: says little itself */
 	uint32_t generation;  /* of what goes by this id: an address is used again */
 	struct node *only;    /* the open one, when open_count is 1 */
 	uint64_t answered_ns; /* when it last wrote an answer */

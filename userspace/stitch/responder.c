@@ -22,7 +22,7 @@ static void call_begins(struct stitch *s, struct node *call)
 {
 	struct unit_requests *u = worker_of(s, &call->begin);
 
-	if (u && !u->shared)
+	if (u && !u->shared && !u->hosts)
 		list_append(&u->calls, &call->made);
 }
 

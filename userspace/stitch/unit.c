@@ -3,7 +3,9 @@
  * Layer L1: what made the call itself read the request and still owns it. A thread counts only
  * while it has never had two requests open at once; from then on it is an event loop and says
  * nothing. Where units move between threads (goroutines), they count and threads do not. Of a call
- * that a coroutine made, the thread says nothing: while one waits for its answer others run.
+ * that a coroutine made, the thread says nothing: while one waits for its answer others run. Nor
+ * does it of others, once it is known for a host of coroutines: some work for requests from before
+ * our time.
  */
 #include "userspace/stitch/stitch.h"
 
@@ -13,6 +15,7 @@ static void request_opens(struct stitch *s, struct node *request)
 
 	if (!u)
 		return;
+	u->hosts |= unit_of_context(stitch_processes(s), &request->read) != NULL;
 	request->counted = true;
 	request->generation = u->generation;
 	unit_opens(u, request);
@@ -36,9 +39,12 @@ static void call_begins(struct stitch *s, struct node *call)
 {
 	struct unit_requests *u = unit_of_thread(stitch_processes(s), &call->begin);
 
-	if (unit_of_context(stitch_processes(s), &call->begin))
+	if (unit_of_context(stitch_processes(s), &call->begin)) {
+		if (u)
+			u->hosts |= u->served;
 		return;
-	if (u && !u->shared && u->only)
+	}
+	if (u && !u->shared && !u->hosts && u->only)
 		link_propose(call, LAYER_unit, u->only, 0);
 }
 
