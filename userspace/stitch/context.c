@@ -2,7 +2,8 @@
 /*
  * Layer L1, by the runtime's context instead of the thread: the coroutine that made the call read
  * the request itself. An event loop that reads for all of them has more than one open at once, and
- * its context says nothing.
+ * its context says nothing; nor does one from before our time, whose address may have been given
+ * away unseen.
  */
 #include "userspace/stitch/stitch.h"
 
@@ -34,7 +35,8 @@ static void call_begins(struct stitch *s, struct node *call)
 {
 	struct unit_requests *u = unit_of_context(stitch_processes(s), &call->begin);
 
-	if (u && !u->shared && u->only)
+	if (u && !u->shared && u->only &&
+	    !stitch_unsettled(s, call->begin.pid, u->only->read.time_ns))
 		link_propose(call, LAYER_context, u->only, 0);
 }
 

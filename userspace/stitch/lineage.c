@@ -16,6 +16,13 @@ static void outlives(struct stitch *s, uint32_t pid, const struct unit_requests 
 		origin_outlives(&stitch_processes(s)->origins, pid, u->origin);
 }
 
+/* A context's address may have been given away before probes told that. */
+static bool may_be_another(struct stitch *s, const struct node *call, const struct node *request)
+{
+	return request->read.unit && !request->read.not_threads &&
+	       stitch_unsettled(s, call->begin.pid, request->read.time_ns);
+}
+
 static void call_begins(struct stitch *s, struct node *call)
 {
 	const struct process_table *t = stitch_processes(s);
@@ -30,7 +37,7 @@ static void call_begins(struct stitch *s, struct node *call)
 		if (i && u->only && !u->shared) {
 			if (u->only->read.time_ns > youngest_ns)
 				outlives(s, call->begin.pid, first, u);
-			else if (trusted)
+			else if (trusted && !may_be_another(s, call, u->only))
 				link_propose(call, LAYER_lineage, u->only, 0);
 			return;
 		}
