@@ -82,7 +82,11 @@ struct followed {
 	__u64 context[FOLLOWED_MAX];
 	__u8 age[FOLLOWED_MAX]; /* of the last collection that it survived; 0: none yet */
 	__u8 collections;
-	__u8 pad[7];
+	/* Of the microtasks that run in a row: */
+	__u8 reaction; /* the last one was seen to begin */
+	__u8 mixed;    /* they were of several contexts, or of unknown ones */
+	__u8 pad[5];
+	__u64 batch; /* the one that all were of so far; 0: none has run */
 };
 
 struct {

@@ -24,11 +24,13 @@ char LICENSE[] SEC("license") = "GPL";
 #define RESULT_STORED(registers) ((registers)->dx)
 #define RESULT_RUN(registers) ((registers)->cx)
 #define COLLECTOR(registers) ((__u32)(registers)->si)
+#define IS_ZERO(registers) ((registers)->flags & 0x40)
 #else
 #define HANDLER(registers) 0
 #define RESULT_STORED(registers) 0
 #define RESULT_RUN(registers) 0
 #define COLLECTOR(registers) 0
+#define IS_ZERO(registers) 0
 #endif
 
 /* What a new entry is copied from. */
@@ -147,6 +149,38 @@ int on_boundary(struct pt_regs *ctx)
 	return 0;
 }
 
+/* Microtasks begin to run. */
+SEC("uprobe")
+int on_microtasks(struct pt_regs *ctx)
+{
+	struct followed *f = followed_here();
+
+	if (f) {
+		f->batch = 0;
+		f->mixed = 0;
+		f->reaction = 1; /* nothing has run before the first */
+	}
+	return 0;
+}
+
+/*
+ * Before each microtask, and (the jump that follows is taken) after the last. What they have put off
+ * with process.nextTick() runs then: it is theirs, if all of them were one context's.
+ */
+SEC("uprobe")
+int on_microtask(struct pt_regs *ctx)
+{
+	struct followed *f = followed_here();
+
+	if (!f)
+		return 0;
+	if (!f->reaction)
+		f->mixed = 1;
+	f->reaction = 0;
+	f->current = IS_ZERO(ctx) && !f->mixed ? f->batch : 0;
+	return 0;
+}
+
 /* The last probe that is set: from here on all are there. */
 SEC("uprobe")
 int on_stream(struct pt_regs *ctx)
@@ -226,6 +260,10 @@ static __always_inline int runs(struct pt_regs *ctx, __u32 closure_context)
 	if (i < FOLLOWED_MAX && context != f->context[i]) /* one of the two is older than its place */
 		context = context ? 0 : f->context[i];
 	f->current = context == SHARED ? 0 : context;
+	f->reaction = 1;
+	if (!f->current || (f->batch && f->batch != f->current))
+		f->mixed = 1;
+	f->batch = f->current;
 	return 0;
 }
 

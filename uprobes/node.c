@@ -31,6 +31,7 @@ static const struct site {
 	  { "on_collected" },
 	  KEEP_SI,
 	  false },
+	{ "Builtins_RunMicrotasks", { "on_microtasks" }, 0, false },
 	{ "uv__server_io", { "on_boundary" }, 0, true },
 	{ "uv__async_io", { "on_boundary" }, 0, false },
 	{ "uv__run_check", { "on_boundary" }, 0, false },
@@ -106,7 +107,7 @@ static int loop_head(struct uprobe_plan *plan, const struct elf *elf)
 
 		if (code[i] != 0x0f || code[i + 1] != 0x84 || (!test && !compare))
 			continue;
-		plan->sites[plan->count++] = (struct uprobe_site){ "on_boundary", offset + i };
+		plan->sites[plan->count++] = (struct uprobe_site){ "on_microtask", offset + i };
 		return 0;
 	}
 	return refuse(plan, function);
