@@ -107,7 +107,10 @@ static void test_gap(void **state)
 {
 	(void)state;
 	for (int r = 0; r < 20; r++)
-		pair(18000, 2100, 17000);
+		pair(18000, 2200, 17000); /* an eighth of 17 ms is 2.125 */
+	assert_true(found_none(&f));
+	for (int r = 0; r < 20; r++)
+		pair(8000, 2050, 7000); /* 2 ms is always too short to say */
 	assert_true(found_none(&f));
 }
 

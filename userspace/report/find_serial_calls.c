@@ -15,6 +15,8 @@
 #define CHAINS_MAX 8          /* different ones of an endpoint */
 #define LONG_NS 5000000ull    /* each; of shorter ones the saving is eaten up by making threads */
 #define GAP_MAX_NS 2000000ull /* between two: a program that computes longer uses the answer */
+#define GAP_SHARE \
+	8 /* or this part of the shorter one: a client that connects anew, on a busy machine */
 #define REQUESTS_MIN 5
 #define REQUESTS_SHARE_MIN 0.8 /* of the requests that make the first call */
 #define SHARE_MIN 0.15         /* of the endpoint's time: to make calls at the same time is work */
@@ -45,7 +47,11 @@ static bool counts(const struct call_fact *f)
 
 static bool follows(const struct call_fact *last, const struct call_fact *f)
 {
-	return f->start_ns >= last->end_ns && f->start_ns - last->end_ns <= GAP_MAX_NS;
+	uint64_t one = last->end_ns - last->start_ns, other = f->end_ns - f->start_ns;
+	uint64_t most = (one < other ? one : other) / GAP_SHARE;
+
+	return f->start_ns >= last->end_ns &&
+	       f->start_ns - last->end_ns <= (most > GAP_MAX_NS ? most : GAP_MAX_NS);
 }
 
 static void end_chain(struct state *s, const struct call_fact *calls, size_t length)
