@@ -117,8 +117,11 @@ static __always_inline __u64 recipe_walk(struct task_struct *task, __u16 *flags)
 #define BIRTHS_TOLD_MAX 8 /* generations, as user space looks back */
 #define BIRTHS_EARLIER_NS 100000
 
-/* What runs moves bytes at that time: who started it, and who started that one, as far as not told yet. */
-static __always_inline void births_tell(__u64 unit, __u64 time_ns)
+/*
+ * What runs moves bytes at that time: who started it, and who started that one, as far as not told yet. A function of its own:
+ * with its event the stack of its caller's chain would not fit kernels before 6.13.
+ */
+__attribute__((noinline)) int births_tell(__u64 unit, __u64 time_ns)
 {
 	struct event_unit e = { .child = unit };
 	struct unit_key key = { .unit = unit };
@@ -142,6 +145,7 @@ static __always_inline void births_tell(__u64 unit, __u64 time_ns)
 		ring_send(&e, sizeof(e));
 		key.unit = e.parent;
 	}
+	return 0;
 }
 
 #endif
