@@ -9,7 +9,6 @@
  * than waited for.
  */
 #include <errno.h>
-#include <signal.h>
 
 #include "exporters/exporter.h"
 #include "exporters/queue.h"
@@ -17,6 +16,7 @@
 #include "userspace/base/clock.h"
 #include "userspace/base/log.h"
 #include "userspace/base/memory.h"
+#include "userspace/base/thread.h"
 
 #define FINISH_NS (5 * NS_PER_SECOND)
 #define FINISH_SLACK_NS NS_PER_SECOND /* libcurl asks once a second whether to go on */
@@ -153,18 +153,12 @@ static void on_free(struct sink *sink)
 	memory_free(e);
 }
 
-/* The thread takes no signals: those are the main thread's. */
 static int start(struct exporter_sink *e)
 {
-	sigset_t all, old;
-	int err;
+	int err = thread_start(&e->thread, run, e);
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	err = pthread_create(&e->thread, NULL, run, e);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	e->started = !err;
-	return -err;
+	return err;
 }
 
 struct sink *exporter_sink_new(const struct exporter *exporter, const char *url, size_t queue_max,

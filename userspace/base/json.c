@@ -178,3 +178,27 @@ void json_null(struct json *j)
 	before_value(j);
 	buf_add_text(j->out, "null");
 }
+
+void json_member_text(struct json *j, const char *key, const char *value)
+{
+	json_key(j, key);
+	json_text(j, value);
+}
+
+void json_member_uint(struct json *j, const char *key, uint64_t value)
+{
+	json_key(j, key);
+	json_uint(j, value);
+}
+
+void json_member_double(struct json *j, const char *key, double value)
+{
+	json_key(j, key);
+	json_double(j, value);
+}
+
+void json_member_bool(struct json *j, const char *key, bool value)
+{
+	json_key(j, key);
+	json_bool(j, value);
+}

@@ -54,4 +54,10 @@ void json_double(struct json *j, double value);
 void json_bool(struct json *j, bool value);
 void json_null(struct json *j);
 
+/* A key with its value. */
+void json_member_text(struct json *j, const char *key, const char *value);
+void json_member_uint(struct json *j, const char *key, uint64_t value);
+void json_member_double(struct json *j, const char *key, double value);
+void json_member_bool(struct json *j, const char *key, bool value);
+
 #endif

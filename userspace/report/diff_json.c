@@ -25,45 +25,27 @@ static void flush(struct writer *w)
 	buf_reset(&w->buf);
 }
 
-static void add_text(struct json *j, const char *key, const char *value)
-{
-	json_key(j, key);
-	json_text(j, value);
-}
-
-static void add_uint(struct json *j, const char *key, uint64_t value)
-{
-	json_key(j, key);
-	json_uint(j, value);
-}
-
-static void add_double(struct json *j, const char *key, double value)
-{
-	json_key(j, key);
-	json_double(j, value);
-}
-
 /* What is not known is left out. */
 static void add_change(struct json *j, const char *key, const struct change *c)
 {
 	json_key(j, key);
 	json_object(j);
-	add_double(j, "before", c->before);
-	add_double(j, "after", c->after);
+	json_member_double(j, "before", c->before);
+	json_member_double(j, "after", c->after);
 	if (c->present)
-		add_double(j, "change", c->change);
+		json_member_double(j, "change", c->change);
 	if (c->present && c->interval) {
-		add_double(j, "low", c->low);
-		add_double(j, "high", c->high);
+		json_member_double(j, "low", c->low);
+		json_member_double(j, "high", c->high);
 	}
-	add_double(j, "difference", c->difference);
+	json_member_double(j, "difference", c->difference);
 	if (c->interval) {
-		add_double(j, "difference_low", c->difference_low);
-		add_double(j, "difference_high", c->difference_high);
+		json_member_double(j, "difference_low", c->difference_low);
+		json_member_double(j, "difference_high", c->difference_high);
 	}
 	if (c->p_value < 1)
-		add_double(j, "p_value", c->p_value);
-	add_text(j, "verdict", verdict_name(c->verdict));
+		json_member_double(j, "p_value", c->p_value);
+	json_member_text(j, "verdict", verdict_name(c->verdict));
 	json_object_end(j);
 }
 
@@ -72,22 +54,22 @@ static void add_call_change(struct json *j, const struct call_change *c)
 	const struct query *q = (c->after ? c->after : c->before)->query;
 
 	json_object(j);
-	add_text(j, "text", q->text);
-	add_text(j, "system", q->system);
-	add_double(j, "calls_per_request_before", c->per_request_before);
-	add_double(j, "calls_per_request_after", c->per_request_after);
-	add_double(j, "ns_per_request_before", c->ns_per_request_before);
-	add_double(j, "ns_per_request_after", c->ns_per_request_after);
+	json_member_text(j, "text", q->text);
+	json_member_text(j, "system", q->system);
+	json_member_double(j, "calls_per_request_before", c->per_request_before);
+	json_member_double(j, "calls_per_request_after", c->per_request_after);
+	json_member_double(j, "ns_per_request_before", c->ns_per_request_before);
+	json_member_double(j, "ns_per_request_after", c->ns_per_request_after);
 	json_object_end(j);
 }
 
 static void add_endpoint(struct json *j, const struct endpoint_change *e)
 {
 	json_object(j);
-	add_text(j, "service", e->before->service->name);
-	add_text(j, "endpoint", e->before->name);
-	add_text(j, "verdict", verdict_name(endpoint_verdict(e)));
-	add_text(j, "why", e->why);
+	json_member_text(j, "service", e->before->service->name);
+	json_member_text(j, "endpoint", e->before->name);
+	json_member_text(j, "verdict", verdict_name(endpoint_verdict(e)));
+	json_member_text(j, "why", e->why);
 	json_key(j, "before");
 	report_json_endpoint(j, e->before);
 	json_key(j, "after");
@@ -115,10 +97,10 @@ static void add_endpoint(struct json *j, const struct endpoint_change *e)
 static void add_query(struct json *j, const struct query_change *q)
 {
 	json_object(j);
-	add_text(j, "service", q->before->service);
-	add_text(j, "text", q->before->text);
-	add_text(j, "system", q->before->system);
-	add_text(j, "verdict", verdict_name(query_verdict(q)));
+	json_member_text(j, "service", q->before->service);
+	json_member_text(j, "text", q->before->text);
+	json_member_text(j, "system", q->before->system);
+	json_member_text(j, "verdict", verdict_name(query_verdict(q)));
 	json_key(j, "before");
 	report_json_query(j, q->before);
 	json_key(j, "after");
@@ -143,18 +125,18 @@ static void add_only(struct writer *w, const char *key, const struct endpoint **
 	json_array(j);
 	for (size_t i = 0; i < endpoint_count; i++) {
 		json_object(j);
-		add_text(j, "service", endpoints[i]->service->name);
-		add_text(j, "endpoint", endpoints[i]->name);
-		add_uint(j, "requests", endpoints[i]->latency.count);
+		json_member_text(j, "service", endpoints[i]->service->name);
+		json_member_text(j, "endpoint", endpoints[i]->name);
+		json_member_uint(j, "requests", endpoints[i]->latency.count);
 		json_object_end(j);
 		flush(w);
 	}
 	for (size_t i = 0; i < query_count; i++) {
 		json_object(j);
-		add_text(j, "service", queries[i]->service);
-		add_text(j, "text", queries[i]->text);
-		add_text(j, "system", queries[i]->system);
-		add_uint(j, "calls", queries[i]->latency.count);
+		json_member_text(j, "service", queries[i]->service);
+		json_member_text(j, "text", queries[i]->text);
+		json_member_text(j, "system", queries[i]->system);
+		json_member_uint(j, "calls", queries[i]->latency.count);
 		json_object_end(j);
 		flush(w);
 	}
@@ -169,11 +151,11 @@ static void add_side(struct json *j, const char *key, const struct analysis *a)
 		requests += a->services[i]->latency.count;
 	json_key(j, key);
 	json_object(j);
-	add_uint(j, "start_ns", a->start_ns);
-	add_uint(j, "end_ns", a->end_ns);
-	add_uint(j, "spans", a->spans);
-	add_uint(j, "traces", a->traces);
-	add_uint(j, "requests", requests);
+	json_member_uint(j, "start_ns", a->start_ns);
+	json_member_uint(j, "end_ns", a->end_ns);
+	json_member_uint(j, "spans", a->spans);
+	json_member_uint(j, "traces", a->traces);
+	json_member_uint(j, "requests", requests);
 	json_object_end(j);
 }
 
@@ -183,10 +165,10 @@ static void add_breaches(struct json *j, const struct fail_on *f)
 	json_array(j);
 	for (size_t i = 0; f && i < f->breach_count; i++) {
 		json_object(j);
-		add_text(j, "rule", f->breaches[i].rule->text);
-		add_text(j, "service", f->breaches[i].endpoint->service->name);
-		add_text(j, "endpoint", f->breaches[i].endpoint->name);
-		add_text(j, "text", f->breaches[i].text);
+		json_member_text(j, "rule", f->breaches[i].rule->text);
+		json_member_text(j, "service", f->breaches[i].endpoint->service->name);
+		json_member_text(j, "endpoint", f->breaches[i].endpoint->name);
+		json_member_text(j, "text", f->breaches[i].text);
 		json_object_end(j);
 	}
 	json_array_end(j);
@@ -221,10 +203,10 @@ int diff_json_write(FILE *out, const struct comparison *c, const struct fail_on 
 	buf_init(&w.buf, PIECE_MAX);
 	json_init(&w.j, &w.buf);
 	json_object(&w.j);
-	add_text(&w.j, "overall", c->overall);
+	json_member_text(&w.j, "overall", c->overall);
 	add_side(&w.j, "before", c->before);
 	add_side(&w.j, "after", c->after);
-	add_uint(&w.j, "tests", c->tests);
+	json_member_uint(&w.j, "tests", c->tests);
 	json_key(&w.j, "notes");
 	json_array(&w.j);
 	for (size_t i = 0; i < c->note_count; i++)

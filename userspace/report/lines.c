@@ -13,18 +13,6 @@ struct lines {
 	struct buf line;
 };
 
-static void add_text(struct json *j, const char *key, const char *value)
-{
-	json_key(j, key);
-	json_text(j, value);
-}
-
-static void add_uint(struct json *j, const char *key, uint64_t value)
-{
-	json_key(j, key);
-	json_uint(j, value);
-}
-
 static void add_hex(struct json *j, const char *key, const uint8_t *id, size_t len)
 {
 	json_key(j, key);
@@ -61,9 +49,9 @@ static void add_time(struct json *j, const struct span_time *t)
 		return;
 	json_key(j, "time");
 	json_object(j);
-	add_uint(j, "cpu_ns", t->cpu_ns);
-	add_uint(j, "runqueue_ns", t->runqueue_ns);
-	add_uint(j, "blocked_ns", t->blocked_ns);
+	json_member_uint(j, "cpu_ns", t->cpu_ns);
+	json_member_uint(j, "runqueue_ns", t->runqueue_ns);
+	json_member_uint(j, "blocked_ns", t->blocked_ns);
 	json_key(j, "shared");
 	json_bool(j, t->shared);
 	json_object_end(j);
@@ -76,23 +64,24 @@ static void add_span(struct json *j, const struct span *s)
 	add_hex(j, "span_id", s->span_id, SPAN_ID_SIZE);
 	if (s->has_parent)
 		add_hex(j, "parent_span_id", s->parent_span_id, SPAN_ID_SIZE);
-	add_text(j, "name", s->name);
-	add_text(j, "kind", span_kind_name(s->kind));
-	add_text(j, "protocol", s->protocol->name);
-	add_uint(j, "start_ns", s->start_ns);
+	json_member_text(j, "name", s->name);
+	json_member_text(j, "kind", span_kind_name(s->kind));
+	json_member_text(j, "protocol", s->protocol->name);
+	json_member_uint(j, "start_ns", s->start_ns);
 	if (s->ttfb_ns)
-		add_uint(j, "ttfb_ns", s->ttfb_ns);
-	add_uint(j, "end_ns", s->end_ns);
-	add_text(j, "status", span_part_status(s));
-	add_text(j, "status_message", s->outcome == OUTCOME_ERROR ? s->outcome_message : "");
-	add_text(j, "service", s->resource ? s->resource->service : "");
+		json_member_uint(j, "ttfb_ns", s->ttfb_ns);
+	json_member_uint(j, "end_ns", s->end_ns);
+	json_member_text(j, "status", span_part_status(s));
+	json_member_text(j, "status_message",
+			 s->outcome == OUTCOME_ERROR ? s->outcome_message : "");
+	json_member_text(j, "service", s->resource ? s->resource->service : "");
 	if (s->resource && s->resource->pid) {
-		add_uint(j, "pid", s->resource->pid);
-		add_uint(j, "tid", s->tid);
+		json_member_uint(j, "pid", s->resource->pid);
+		json_member_uint(j, "tid", s->tid);
 	}
-	add_text(j, "container_id", s->resource ? s->resource->container_id : "");
+	json_member_text(j, "container_id", s->resource ? s->resource->container_id : "");
 	if (s->rule != PARENT_ROOT) {
-		add_text(j, "parent_rule", parent_rule_name(s->rule));
+		json_member_text(j, "parent_rule", parent_rule_name(s->rule));
 		json_key(j, "parent_sure");
 		json_double(j, s->sure);
 	}
@@ -138,17 +127,17 @@ static void on_finish(struct sink *sink, const struct summary *s)
 	json_object(&j);
 	json_key(&j, "summary");
 	json_object(&j);
-	add_uint(&j, "spans", s->spans);
-	add_uint(&j, "traces", s->traces);
+	json_member_uint(&j, "spans", s->spans);
+	json_member_uint(&j, "traces", s->traces);
 	json_key(&j, "lost");
 	json_object(&j);
 	for (size_t i = 0; i < s->lost_count; i++)
-		add_uint(&j, s->lost[i].name, s->lost[i].count);
+		json_member_uint(&j, s->lost[i].name, s->lost[i].count);
 	json_object_end(&j);
 	json_key(&j, "parents");
 	json_object(&j);
 	for (int i = PARENT_NONE; i < PARENT_RULES; i++)
-		add_uint(&j, parent_rule_name((enum parent_rule)i), s->parents[i]);
+		json_member_uint(&j, parent_rule_name((enum parent_rule)i), s->parents[i]);
 	json_object_end(&j);
 	json_object_end(&j);
 	json_object_end(&j);

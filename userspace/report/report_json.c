@@ -33,30 +33,6 @@ static void next(struct writer *w)
 		flush(w);
 }
 
-static void add_text(struct json *j, const char *key, const char *value)
-{
-	json_key(j, key);
-	json_text(j, value);
-}
-
-static void add_uint(struct json *j, const char *key, uint64_t value)
-{
-	json_key(j, key);
-	json_uint(j, value);
-}
-
-static void add_bool(struct json *j, const char *key, bool value)
-{
-	json_key(j, key);
-	json_bool(j, value);
-}
-
-static void add_double(struct json *j, const char *key, double value)
-{
-	json_key(j, key);
-	json_double(j, value);
-}
-
 static double ratio(uint64_t part, uint64_t of)
 {
 	return of ? (double)part / (double)of : 0;
@@ -68,13 +44,13 @@ static void add_series(struct json *j, const struct series *s)
 	uint64_t values[3];
 
 	series_percentiles(s, p, 3, values);
-	add_uint(j, "p50_ns", values[0]);
-	add_uint(j, "p95_ns", values[1]);
-	add_uint(j, "p99_ns", values[2]);
-	add_uint(j, "min_ns", s->min);
-	add_uint(j, "mean_ns", s->count ? s->total / s->count : 0);
-	add_uint(j, "max_ns", s->max);
-	add_uint(j, "total_ns", s->total);
+	json_member_uint(j, "p50_ns", values[0]);
+	json_member_uint(j, "p95_ns", values[1]);
+	json_member_uint(j, "p99_ns", values[2]);
+	json_member_uint(j, "min_ns", s->min);
+	json_member_uint(j, "mean_ns", s->count ? s->total / s->count : 0);
+	json_member_uint(j, "max_ns", s->max);
+	json_member_uint(j, "total_ns", s->total);
 }
 
 /* ---- the recording -------------------------------------------------------------------------- */
@@ -82,14 +58,14 @@ static void add_series(struct json *j, const struct series *s)
 static void add_file(struct json *j, const struct recording_info *info)
 {
 	json_object(j);
-	add_text(j, "path", info->path);
-	add_text(j, "host", info->host);
-	add_text(j, "spantap_version", info->spantap_version);
-	add_text(j, "description", info->description);
-	add_uint(j, "start_ns", info->start_ns);
-	add_uint(j, "end_ns", info->end_ns);
-	add_bool(j, "finished", info->finished);
-	add_text(j, "damage", info->damage);
+	json_member_text(j, "path", info->path);
+	json_member_text(j, "host", info->host);
+	json_member_text(j, "spantap_version", info->spantap_version);
+	json_member_text(j, "description", info->description);
+	json_member_uint(j, "start_ns", info->start_ns);
+	json_member_uint(j, "end_ns", info->end_ns);
+	json_member_bool(j, "finished", info->finished);
+	json_member_text(j, "damage", info->damage);
 	json_object_end(j);
 }
 
@@ -108,7 +84,7 @@ static void add_files(struct json *j, const struct recordings *r)
 			damage = info->damage;
 	}
 	json_array_end(j);
-	add_text(j, "damage", damage);
+	json_member_text(j, "damage", damage);
 }
 
 static int by_start(const void *a, const void *b)
@@ -153,24 +129,24 @@ static void add_recording(struct json *j, const struct analysis *a, const struct
 		unanswered += a->services[i]->unanswered;
 	}
 	json_object(j);
-	add_uint(j, "start_ns", a->start_ns);
-	add_uint(j, "end_ns", a->end_ns);
-	add_uint(j, "recorded_ns", report_recorded_ns(a, r));
-	add_uint(j, "spans", a->spans);
-	add_uint(j, "traces", a->traces);
-	add_uint(j, "requests", requests);
-	add_uint(j, "unanswered", unanswered);
-	add_uint(j, "not_counted", a->dropped);
-	add_uint(j, "odd_times", a->odd_times);
+	json_member_uint(j, "start_ns", a->start_ns);
+	json_member_uint(j, "end_ns", a->end_ns);
+	json_member_uint(j, "recorded_ns", report_recorded_ns(a, r));
+	json_member_uint(j, "spans", a->spans);
+	json_member_uint(j, "traces", a->traces);
+	json_member_uint(j, "requests", requests);
+	json_member_uint(j, "unanswered", unanswered);
+	json_member_uint(j, "not_counted", a->dropped);
+	json_member_uint(j, "odd_times", a->odd_times);
 	json_key(j, "lost");
 	json_object(j);
 	for (size_t i = 0; i < summary.lost_count; i++)
-		add_uint(j, summary.lost[i].name, summary.lost[i].count);
+		json_member_uint(j, summary.lost[i].name, summary.lost[i].count);
 	json_object_end(j);
 	json_key(j, "parents");
 	json_object(j);
 	for (int i = PARENT_NONE; i < PARENT_RULES; i++)
-		add_uint(j, parent_rule_name((enum parent_rule)i), a->parents[i]);
+		json_member_uint(j, parent_rule_name((enum parent_rule)i), a->parents[i]);
 	json_object_end(j);
 	add_files(j, r);
 	json_object_end(j);
@@ -181,10 +157,10 @@ static void add_recording(struct json *j, const struct analysis *a, const struct
 static void add_service(struct json *j, const struct service *s)
 {
 	json_object(j);
-	add_text(j, "service", s->name);
-	add_uint(j, "requests", s->latency.count);
-	add_uint(j, "errors", s->errors);
-	add_uint(j, "unanswered", s->unanswered);
+	json_member_text(j, "service", s->name);
+	json_member_uint(j, "requests", s->latency.count);
+	json_member_uint(j, "errors", s->errors);
+	json_member_uint(j, "unanswered", s->unanswered);
 	add_series(j, &s->latency);
 	json_object_end(j);
 }
@@ -192,19 +168,19 @@ static void add_service(struct json *j, const struct service *s)
 static void add_call(struct json *j, const struct call_sum *c, const struct endpoint *e)
 {
 	json_object(j);
-	add_text(j, "text", c->query->text);
-	add_text(j, "system", c->query->system);
-	add_text(j, "target", c->query->target);
-	add_text(j, "dependency", dependency_name(c->query->dependency));
-	add_uint(j, "calls", c->calls);
-	add_uint(j, "errors", c->errors);
-	add_uint(j, "total_ns", c->total_ns);
-	add_double(j, "calls_per_request", ratio(c->calls, e->latency.count));
-	add_uint(j, "requests", c->requests);
-	add_uint(j, "max_per_request", c->max_per_request);
-	add_text(j, "file", c->file);
-	add_uint(j, "line", c->line);
-	add_text(j, "function", c->function);
+	json_member_text(j, "text", c->query->text);
+	json_member_text(j, "system", c->query->system);
+	json_member_text(j, "target", c->query->target);
+	json_member_text(j, "dependency", dependency_name(c->query->dependency));
+	json_member_uint(j, "calls", c->calls);
+	json_member_uint(j, "errors", c->errors);
+	json_member_uint(j, "total_ns", c->total_ns);
+	json_member_double(j, "calls_per_request", ratio(c->calls, e->latency.count));
+	json_member_uint(j, "requests", c->requests);
+	json_member_uint(j, "max_per_request", c->max_per_request);
+	json_member_text(j, "file", c->file);
+	json_member_uint(j, "line", c->line);
+	json_member_text(j, "function", c->function);
 	json_object_end(j);
 }
 
@@ -215,40 +191,40 @@ static void add_slowest(struct json *j, const struct kept_trace *t)
 	json_hex(j, t->trace_id, TRACE_ID_SIZE);
 	json_key(j, "span_id");
 	json_hex(j, t->span_id, SPAN_ID_SIZE);
-	add_uint(j, "start_ns", t->start_ns);
-	add_uint(j, "duration_ns", t->duration_ns);
-	add_bool(j, "error", t->error);
+	json_member_uint(j, "start_ns", t->start_ns);
+	json_member_uint(j, "duration_ns", t->duration_ns);
+	json_member_bool(j, "error", t->error);
 	json_object_end(j);
 }
 
 void report_json_endpoint(struct json *j, const struct endpoint *e)
 {
 	json_object(j);
-	add_text(j, "service", e->service->name);
-	add_text(j, "endpoint", e->name);
-	add_uint(j, "requests", e->latency.count);
-	add_uint(j, "errors", e->errors);
-	add_uint(j, "unanswered", e->unanswered);
+	json_member_text(j, "service", e->service->name);
+	json_member_text(j, "endpoint", e->name);
+	json_member_uint(j, "requests", e->latency.count);
+	json_member_uint(j, "errors", e->errors);
+	json_member_uint(j, "unanswered", e->unanswered);
 	add_series(j, &e->latency);
-	add_uint(j, "ttfb_p50_ns", series_percentile(&e->ttfb, 0.5));
-	add_uint(j, "ttfb_p95_ns", series_percentile(&e->ttfb, 0.95));
-	add_double(j, "calls_per_request", series_mean(&e->calls));
+	json_member_uint(j, "ttfb_p50_ns", series_percentile(&e->ttfb, 0.5));
+	json_member_uint(j, "ttfb_p95_ns", series_percentile(&e->ttfb, 0.95));
+	json_member_double(j, "calls_per_request", series_mean(&e->calls));
 	json_key(j, "time");
 	json_object(j);
 	for (int i = 0; i < TIME_PARTS; i++) {
 		char key[32];
 
 		snprintf(key, sizeof(key), "%s_ns", time_part_name((enum time_part)i));
-		add_uint(j, key, e->time_ns[i]);
+		json_member_uint(j, key, e->time_ns[i]);
 	}
 	json_object_end(j);
-	add_uint(j, "shared", e->shared);
+	json_member_uint(j, "shared", e->shared);
 	json_key(j, "calls");
 	json_array(j);
 	for (size_t i = 0; i < e->call_count; i++)
 		add_call(j, e->call_list[i], e);
 	json_array_end(j);
-	add_uint(j, "calls_not_listed", e->calls_dropped);
+	json_member_uint(j, "calls_not_listed", e->calls_dropped);
 	json_key(j, "slowest");
 	json_array(j);
 	for (size_t i = 0; i < e->slowest_count; i++)
@@ -260,15 +236,15 @@ void report_json_endpoint(struct json *j, const struct endpoint *e)
 void report_json_query(struct json *j, const struct query *q)
 {
 	json_object(j);
-	add_text(j, "service", q->service);
-	add_text(j, "text", q->text);
-	add_text(j, "system", q->system);
-	add_text(j, "target", q->target);
-	add_text(j, "dependency", dependency_name(q->dependency));
-	add_uint(j, "calls", q->latency.count);
-	add_uint(j, "errors", q->errors);
-	add_uint(j, "unanswered", q->unanswered);
-	add_uint(j, "outside_requests", q->outside);
+	json_member_text(j, "service", q->service);
+	json_member_text(j, "text", q->text);
+	json_member_text(j, "system", q->system);
+	json_member_text(j, "target", q->target);
+	json_member_text(j, "dependency", dependency_name(q->dependency));
+	json_member_uint(j, "calls", q->latency.count);
+	json_member_uint(j, "errors", q->errors);
+	json_member_uint(j, "unanswered", q->unanswered);
+	json_member_uint(j, "outside_requests", q->outside);
 	add_series(j, &q->latency);
 	json_object_end(j);
 }
@@ -276,31 +252,31 @@ void report_json_query(struct json *j, const struct query *q)
 static void add_edge(struct json *j, const struct edge *e)
 {
 	json_object(j);
-	add_text(j, "from", e->from);
-	add_text(j, "to", e->to);
-	add_text(j, "system", e->system);
-	add_bool(j, "traced", e->traced);
-	add_uint(j, "calls", e->calls);
-	add_uint(j, "errors", e->errors);
-	add_uint(j, "total_ns", e->total_ns);
+	json_member_text(j, "from", e->from);
+	json_member_text(j, "to", e->to);
+	json_member_text(j, "system", e->system);
+	json_member_bool(j, "traced", e->traced);
+	json_member_uint(j, "calls", e->calls);
+	json_member_uint(j, "errors", e->errors);
+	json_member_uint(j, "total_ns", e->total_ns);
 	json_object_end(j);
 }
 
 static void add_finding(struct json *j, const struct finding *f)
 {
 	json_object(j);
-	add_text(j, "kind", f->kind);
-	add_text(j, "service", f->endpoint->service->name);
-	add_text(j, "endpoint", f->endpoint->name);
-	add_text(j, "text", f->text);
-	add_double(j, "calls_per_request", f->calls_per_request);
-	add_double(j, "share", f->share);
-	add_uint(j, "cost_ns", f->cost_ns);
-	add_text(j, "file", f->file);
-	add_uint(j, "line", f->line);
-	add_text(j, "function", f->function);
-	add_text(j, "evidence", f->evidence);
-	add_text(j, "advice", f->advice);
+	json_member_text(j, "kind", f->kind);
+	json_member_text(j, "service", f->endpoint->service->name);
+	json_member_text(j, "endpoint", f->endpoint->name);
+	json_member_text(j, "text", f->text);
+	json_member_double(j, "calls_per_request", f->calls_per_request);
+	json_member_double(j, "share", f->share);
+	json_member_uint(j, "cost_ns", f->cost_ns);
+	json_member_text(j, "file", f->file);
+	json_member_uint(j, "line", f->line);
+	json_member_text(j, "function", f->function);
+	json_member_text(j, "evidence", f->evidence);
+	json_member_text(j, "advice", f->advice);
 	json_object_end(j);
 }
 

@@ -75,24 +75,6 @@ void top_plain_table(const struct top_model *m, const struct top_status *s,
 
 /* ---- JSON ----------------------------------------------------------------------------------- */
 
-static void add_text(struct json *j, const char *key, const char *value)
-{
-	json_key(j, key);
-	json_text(j, value);
-}
-
-static void add_uint(struct json *j, const char *key, uint64_t value)
-{
-	json_key(j, key);
-	json_uint(j, value);
-}
-
-static void add_double(struct json *j, const char *key, double value)
-{
-	json_key(j, key);
-	json_double(j, value);
-}
-
 static void add_endpoint(struct json *j, const struct top_entry *e)
 {
 	const struct top_call *call;
@@ -102,12 +84,12 @@ static void add_endpoint(struct json *j, const struct top_entry *e)
 
 	while ((call = map_next(&e->endpoint->calls, &at)))
 		calls += call->window.count;
-	add_double(j, "calls_per_request", (double)calls / (double)e->window.count);
+	json_member_double(j, "calls_per_request", (double)calls / (double)e->window.count);
 	json_key(j, "time");
 	json_object(j);
 	for (int i = 0; i < TIME_PARTS; i++) {
 		snprintf(key, sizeof(key), "%s_ns", time_part_name((enum time_part)i));
-		add_uint(j, key, e->endpoint->time_ns[i]);
+		json_member_uint(j, key, e->endpoint->time_ns[i]);
 	}
 	json_object_end(j);
 }
@@ -118,17 +100,17 @@ static void add_row(struct json *j, const struct top_row *r, enum top_table tabl
 	const struct top_entry *e = r->entry;
 
 	json_object(j);
-	add_text(j, "service", e->service);
-	add_text(j, names[table], e->text ? e->text : e->name);
+	json_member_text(j, "service", e->service);
+	json_member_text(j, names[table], e->text ? e->text : e->name);
 	if (table != TOP_ENDPOINTS)
-		add_text(j, "system", e->system);
-	add_uint(j, table == TOP_ENDPOINTS ? "requests" : "calls", e->window.count);
-	add_uint(j, "errors", e->window.errors);
-	add_double(j, "per_second", r->rate);
-	add_uint(j, "p50_ns", r->p50_ns);
-	add_uint(j, "p95_ns", r->p95_ns);
-	add_uint(j, "p99_ns", r->p99_ns);
-	add_uint(j, "total_ns", e->window.total_ns);
+		json_member_text(j, "system", e->system);
+	json_member_uint(j, table == TOP_ENDPOINTS ? "requests" : "calls", e->window.count);
+	json_member_uint(j, "errors", e->window.errors);
+	json_member_double(j, "per_second", r->rate);
+	json_member_uint(j, "p50_ns", r->p50_ns);
+	json_member_uint(j, "p95_ns", r->p95_ns);
+	json_member_uint(j, "p99_ns", r->p99_ns);
+	json_member_uint(j, "total_ns", e->window.total_ns);
 	if (e->endpoint)
 		add_endpoint(j, e);
 	json_object_end(j);
@@ -139,12 +121,12 @@ static void add_totals(struct json *j, const struct summary *totals)
 	json_key(j, "lost");
 	json_object(j);
 	for (size_t i = 0; i < totals->lost_count; i++)
-		add_uint(j, totals->lost[i].name, totals->lost[i].count);
+		json_member_uint(j, totals->lost[i].name, totals->lost[i].count);
 	json_object_end(j);
 	json_key(j, "parents");
 	json_object(j);
 	for (int i = PARENT_NONE; i < PARENT_RULES; i++)
-		add_uint(j, parent_rule_name((enum parent_rule)i), totals->parents[i]);
+		json_member_uint(j, parent_rule_name((enum parent_rule)i), totals->parents[i]);
 	json_object_end(j);
 }
 
@@ -159,12 +141,12 @@ bool top_plain_json(const struct top_model *m, const struct top_status *s,
 	buf_init(&line, OBJECT_MAX);
 	json_init(&j, &line);
 	json_object(&j);
-	add_uint(&j, "time_ns", plain->time_ns);
-	add_double(&j, "window_seconds", top_model_seconds(m));
-	add_uint(&j, "processes", s->processes);
-	add_uint(&j, "requests", m->requests.count);
-	add_uint(&j, "errors", m->requests.errors);
-	add_uint(&j, "spans", m->spans.count);
+	json_member_uint(&j, "time_ns", plain->time_ns);
+	json_member_double(&j, "window_seconds", top_model_seconds(m));
+	json_member_uint(&j, "processes", s->processes);
+	json_member_uint(&j, "requests", m->requests.count);
+	json_member_uint(&j, "errors", m->requests.errors);
+	json_member_uint(&j, "spans", m->spans.count);
 	for (int t = 0; t < TOP_TABLES; t++) {
 		top_rows_fill(&rows, m, (enum top_table)t, plain->sort, false, "");
 		json_key(&j, top_table_name((enum top_table)t));

@@ -83,10 +83,10 @@ void unit_ended(struct process_table *t, uint32_t pid, uint64_t unit);
 void unit_opens(struct unit_requests *u, struct node *request);
 void unit_ends(struct unit_requests *u, const struct node *request);
 
-/* A request is open from when it was read until its answer is out. */
 /* How many requests the process has read so far. */
 uint64_t process_number(struct process_table *t, uint32_t pid);
 
+/* A request is open from when it was read until its answer is out. */
 void process_request_opens(struct process_table *t, struct node *request);
 void process_request_ends(struct process_table *t, struct node *request);
 

@@ -86,8 +86,8 @@ static struct unit_requests *eldest(struct unit_requests *u, uint64_t read_ns)
 
 static void request_answered(struct stitch *s, struct node *request, const struct mark *mark)
 {
-	struct answer a = { s, request, worker_of(s, mark), request->read.time_ns, mark->time_ns };
 	struct unit_requests *u = worker_of(s, mark);
+	struct answer a = { s, request, u, request->read.time_ns, mark->time_ns };
 
 	if (!u)
 		return;

@@ -2,8 +2,9 @@
 /*
  * See stitch.h. A node lives from its request's first byte until its trace has gone out:
  *   begin   layers note what they see; the wire key waits for the other end
- *   end     a call chooses its parent and hangs itself below it; a request looks for the call that
- * caused it settled the root has ended and no open call can still join: the tree becomes a trace
+ *   end     a call chooses its parent and hangs itself below it, or is held while a request may
+ *           still claim it; a request looks for the call that caused it
+ *   settled the root has ended and no open call can still join: the tree becomes a trace
  */
 #include "userspace/stitch/stitch.h"
 

@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -15,6 +14,7 @@
 #include "exporters/queue.h"
 #include "userspace/base/clock.h"
 #include "userspace/base/memory.h"
+#include "userspace/base/thread.h"
 #include "userspace/store/database.h"
 #include "userspace/store/place.h"
 #include "userspace/store/recording.h"
@@ -348,18 +348,12 @@ static void on_free(struct sink *sink)
 	memory_free(r);
 }
 
-/* The thread takes no signals: those are the main thread's. */
 static int start(struct recording *r)
 {
-	sigset_t all, old;
-	int err;
+	int err = thread_start(&r->thread, run, r);
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	err = pthread_create(&r->thread, NULL, run, r);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	r->started = !err;
-	return -err;
+	return err;
 }
 
 static int copy_options(struct recording *r, const struct recording_options *o)
