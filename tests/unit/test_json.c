@@ -46,6 +46,23 @@ static void test_nesting(void **state)
 	check(&out, "{\"a\":-1,\"b\":[{},[true,null],\"x\"],\"c\":{\"d\":false}}");
 }
 
+static void test_members(void **state)
+{
+	struct json j;
+	struct buf out;
+
+	(void)state;
+	begin(&j, &out);
+	json_object(&j);
+	json_member_text(&j, "text", "a\"b");
+	json_member_uint(&j, "uint", UINT64_MAX);
+	json_member_double(&j, "double", 0.5);
+	json_member_bool(&j, "bool", true);
+	json_object_end(&j);
+	check(&out,
+	      "{\"text\":\"a\\\"b\",\"uint\":18446744073709551615,\"double\":0.5,\"bool\":true}");
+}
+
 static void test_two_lines(void **state)
 {
 	struct json j;
@@ -153,9 +170,10 @@ static void test_full(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_nesting),   cmocka_unit_test(test_two_lines),
-		cmocka_unit_test(test_numbers),   cmocka_unit_test(test_strings),
-		cmocka_unit_test(test_all_bytes), cmocka_unit_test(test_full),
+		cmocka_unit_test(test_nesting), cmocka_unit_test(test_two_lines),
+		cmocka_unit_test(test_members), cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_strings), cmocka_unit_test(test_all_bytes),
+		cmocka_unit_test(test_full),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
