@@ -27,6 +27,7 @@
 #include "userspace/base/procfs.h"
 #include "userspace/capture/mapping.h"
 #include "userspace/capture/object.h"
+#include "userspace/capture/probes.h"
 
 #define TARGETS_LIMIT 16
 #define FILES_MAX 16384
@@ -36,15 +37,10 @@
 #define LOOK_LATE_NS (2 * NS_PER_SECOND)
 #define FORGET_NS (30 * NS_PER_SECOND) /* files without a target: inodes are given away */
 
-struct probes {
-	struct bpf_link **links;
-	size_t count;
-};
-
 struct process {
 	uint32_t pid;
 	uint64_t since_ns, next_ns;
-	uint64_t executable_kib; /* mapped at the last look */
+	uint64_t executable_kib;             /* mapped at the last look */
 	struct probes probes[TARGETS_LIMIT]; /* of its own: those of runtimes, as uprobe_targets */
 };
 
@@ -64,8 +60,8 @@ struct file {
 	uint64_t seen_ns;
 	struct file_identity identity;
 	struct probes probes;
-	bool probed;    /* or the same file is, under another key */
-	size_t runtime; /* index of the per-process target that it is for, plus 1; 0: none */
+	bool probed;       /* or the same file is, under another key */
+	uint32_t runtimes; /* per-process targets that it is for: bits of their indices */
 };
 
 struct attach {
@@ -75,44 +71,6 @@ struct attach {
 	struct buf text;
 	uint64_t next_ns;
 };
-
-/* ---- loading -------------------------------------------------------------------------------- */
-
-/* The only read-only data of an object is its config. */
-static int set_config(struct bpf_object *object, const struct config *config)
-{
-	struct bpf_map *map;
-
-	bpf_object__for_each_map(map, object)
-	{
-		if (strstr(bpf_map__name(map), ".rodata"))
-			return bpf_map__set_initial_value(map, config, sizeof(*config));
-	}
-	return -ENOENT;
-}
-
-static int load(const struct uprobe_target *target, struct bpf_object *owner,
-		const struct config *config, struct bpf_object **out)
-{
-	LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = target->name);
-	size_t len;
-	const void *elf = target->object(&len);
-	struct bpf_object *object = bpf_object__open_mem(elf, len, &options);
-	int err;
-
-	if (!object)
-		return -errno;
-	object_make_room(object);
-	err = set_config(object, config);
-	if (!err)
-		err = object_share_maps(object, owner);
-	if (!err)
-		err = bpf_object__load(object);
-	if (err)
-		bpf_object__close(object);
-	*out = err ? NULL : object;
-	return err;
-}
 
 struct attach *attach_new(struct bpf_object *owner, const struct config *config, bool runtimes,
 			  struct hook_table *hooks)
@@ -130,7 +88,7 @@ struct attach *attach_new(struct bpf_object *owner, const struct config *config,
 
 		if (uprobe_targets[i]->per_process && !runtimes)
 			continue;
-		err = load(uprobe_targets[i], owner, config, &a->objects[i]);
+		err = probes_load(uprobe_targets[i], owner, config, &a->objects[i]);
 		if (uprobe_targets[i]->per_process)
 			hook_set(hooks, HOOK_RUNTIME, err ? HOOK_UNAVAILABLE : HOOK_AVAILABLE,
 				 err ? error_name(err) : "");
@@ -143,18 +101,10 @@ struct attach *attach_new(struct bpf_object *owner, const struct config *config,
 	return a;
 }
 
-static void detach(struct probes *p)
-{
-	while (p->count)
-		bpf_link__destroy(p->links[--p->count]);
-	memory_free(p->links);
-	p->links = NULL;
-}
-
 static void detach_all(struct process *p)
 {
 	for (size_t i = 0; i < TARGETS_LIMIT; i++)
-		detach(&p->probes[i]);
+		probes_release(&p->probes[i]);
 }
 
 static bool has_probes(const struct process *p)
@@ -178,7 +128,7 @@ void attach_free(struct attach *a)
 		memory_free(p);
 	}
 	for (at = 0; (f = map_next(&a->files, &at));) {
-		detach(&f->probes);
+		probes_release(&f->probes);
 		memory_free(f);
 	}
 	for (size_t i = 0; i < TARGETS_LIMIT; i++)
@@ -190,38 +140,6 @@ void attach_free(struct attach *a)
 }
 
 /* ---- one file ------------------------------------------------------------------------------- */
-
-/* pid -1: of all processes. */
-static int set_probe(struct bpf_object *object, int fd, const struct uprobe_site *site, pid_t pid,
-		     struct bpf_link **out)
-{
-	struct bpf_program *program = bpf_object__find_program_by_name(object, site->program);
-	char path[64];
-
-	if (!program)
-		return -ENOENT;
-	/* The very file that was looked at, whatever its path means now, in whichever namespace. */
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	*out = bpf_program__attach_uprobe(program, false, pid, path, site->offset);
-	return *out ? 0 : -errno;
-}
-
-static int set_probes(struct bpf_object *object, int fd, const struct uprobe_plan *plan, pid_t pid,
-		      struct probes *out)
-{
-	int err = 0;
-
-	out->links = memory_array(plan->count, sizeof(*out->links));
-	if (!out->links)
-		return -ENOMEM;
-	for (size_t i = 0; !err && i < plan->count; i++) {
-		err = set_probe(object, fd, &plan->sites[i], pid, &out->links[out->count]);
-		out->count += !err;
-	}
-	if (err)
-		detach(out);
-	return err;
-}
 
 static bool identify(int fd, struct file_identity *out)
 {
@@ -276,7 +194,7 @@ static void probe_file(struct attach *a, const struct mapping *m, int fd, const 
 		if (!a->objects[i] || !uprobe_targets[i]->matches(elf))
 			continue;
 		if (uprobe_targets[i]->per_process) {
-			f->runtime = i + 1;
+			f->runtimes |= 1u << i;
 			continue;
 		}
 		if (f->probed || !identify(fd, &f->identity))
@@ -286,7 +204,7 @@ static void probe_file(struct attach *a, const struct mapping *m, int fd, const 
 			continue;
 		err = uprobe_targets[i]->locate(elf, &plan);
 		if (!err && plan.count)
-			err = set_probes(a->objects[i], fd, &plan, -1, &f->probes);
+			err = probes_set(a->objects[i], fd, &plan, -1, &f->probes);
 		if (err)
 			tell(a, m, error_name(err));
 		else if (plan.refused[0])
@@ -317,7 +235,7 @@ static struct file *meet_file(struct attach *a, uint32_t pid, const struct mappi
 	struct file_key key = { m->inode, m->major, m->minor };
 	struct file *f = map_find(&a->files, &key);
 
-	if (f && (f->probed || f->runtime || now_ns < f->seen_ns + FORGET_NS))
+	if (f && (f->probed || f->runtimes || now_ns < f->seen_ns + FORGET_NS))
 		return f;
 	if (!f) {
 		f = memory_new(sizeof(*f));
@@ -333,9 +251,9 @@ static struct file *meet_file(struct attach *a, uint32_t pid, const struct mappi
 
 /* A runtime's probes are set in this process alone: others that map the same file pay nothing. */
 static void probe_runtime(struct attach *a, struct process *p, const struct mapping *m,
-			  const struct file *f)
+			  size_t index)
 {
-	const struct uprobe_target *target = uprobe_targets[f->runtime - 1];
+	const struct uprobe_target *target = uprobe_targets[index];
 	struct uprobe_plan plan = { 0 };
 	int fd = mapping_open(p->pid, m), err;
 	struct elf elf;
@@ -346,8 +264,7 @@ static void probe_runtime(struct attach *a, struct process *p, const struct mapp
 	if (!err)
 		err = target->locate(&elf, &plan);
 	if (!err && plan.count)
-		err = set_probes(a->objects[f->runtime - 1], fd, &plan, (pid_t)p->pid,
-				 &p->probes[f->runtime - 1]);
+		err = probes_set(a->objects[index], fd, &plan, (pid_t)p->pid, &p->probes[index]);
 	if (err || !plan.count)
 		log_debug("pid %u: %s: not probed: %s", p->pid, target->name,
 			  plan.refused[0] ? plan.refused : error_name(err));
@@ -399,8 +316,9 @@ static void look_at_process(struct attach *a, struct process *p, uint64_t now_ns
 		    last.executable)
 			continue;
 		f = meet_file(a, p->pid, &m, now_ns);
-		if (f && f->runtime && !p->probes[f->runtime - 1].count)
-			probe_runtime(a, p, &m, f);
+		for (size_t i = 0; f && i < TARGETS_LIMIT; i++)
+			if (f->runtimes & 1u << i && !p->probes[i].count)
+				probe_runtime(a, p, &m, i);
 	}
 }
 
@@ -517,7 +435,7 @@ int attach_probe(struct attach *a)
 	if (!err && !elf_offset(&elf, elf.start, 1, &site.offset))
 		err = -ENOEXEC;
 	if (!err)
-		err = set_probe(a->objects[0], fd, &site, -1, &link);
+		err = probe_set(a->objects[0], fd, &site, -1, &link);
 	bpf_link__destroy(link);
 	elf_release(&elf);
 	close(fd);
