@@ -93,7 +93,7 @@ class Trace:
     """
     `spantap trace --pid ... --json` (or other targets, by `options`) in a `with` statement. Afterwards: spans,
     summary, lost (what the summary counts as lost, harmless counters left out; nothing may be, but those that
-    `lossy` names), status, messages (standard error, lines). The output is checked against DESIGN.md's contract before a test sees it.
+    `lossy` names; None: anything), status, messages (standard error, lines). The output is checked against DESIGN.md's contract before a test sees it.
     """
 
     def __init__(self, *pids, options=(), capture=None, env=None, lossy=()):
@@ -180,7 +180,7 @@ class Trace:
         self.spans, self.summary = parse_lines(self.output)
         counted = {name: count for name, count in self.summary["lost"].items() if count}
         self.lost = {name: count for name, count in counted.items() if name not in HARMLESS}
-        unexpected = set(self.lost) - set(self.lossy)
+        unexpected = set(self.lost) - set(self.lossy) if self.lossy is not None else set()
         if self.status != 0:
             raise AssertionError(f"exit status {self.status}: {self.messages}")
         if unexpected:

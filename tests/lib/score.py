@@ -3,7 +3,9 @@
 How often a call's parent is right. The truth travels in the data: request /Q10031 makes calls whose text holds
 K10031:1, K10031:2 and so on. What is called after the answer, or for nobody, says L10031:1: it must have no parent.
 """
+import bisect
 import collections
+import dataclasses
 import re
 import socket
 import threading
@@ -72,3 +74,95 @@ def rules(spans):
     by_id = {span["span_id"]: span for span in spans}
     found = collections.Counter((judge(span, by_id), span.get("parent_rule", "none")) for span in spans)
     return {key: count for key, count in found.items() if key[0]}
+
+
+@dataclasses.dataclass
+class Measured:
+    """Calls of requests (K) by verdict; calls that are nobody's (L) are wrong where they have a parent."""
+
+    right: int = 0
+    wrong: int = 0
+    none: int = 0
+    nobodys: int = 0  # L without a parent, as it should be
+    wanted: int = 0  # calls that should be there: the ones not seen are missed as well
+    requests: int = 0
+    whole: int = 0  # requests with all their calls, and nothing else, under them
+    rules: dict = dataclasses.field(default_factory=dict)  # of the right ones
+    examples: list = dataclasses.field(default_factory=list)  # of the wrong ones
+    naive_right: int = 0  # "the last request that this thread has read"
+    naive_wrong: int = 0
+
+    @property
+    def precision(self):
+        return self.right / (self.right + self.wrong) if self.right + self.wrong else 1.0
+
+    @property
+    def recall(self):
+        return self.right / self.wanted if self.wanted else 1.0
+
+    @property
+    def naive_precision(self):
+        named = self.naive_right + self.naive_wrong
+        return self.naive_right / named if named else 1.0
+
+
+def last_read(spans):
+    """A function: the request that the span's thread was the last to read, as many tracers do it."""
+    read = collections.defaultdict(list)
+    for span in sorted((span for span in spans if span["kind"] == "server"), key=lambda span: span["start_ns"]):
+        read[span["pid"], span["tid"]].append((span["start_ns"], span))
+
+    def find(span):
+        of_thread = read[span["pid"], span["tid"]]
+        at = bisect.bisect_right(of_thread, span["start_ns"], key=lambda item: item[0])
+        return of_thread[at - 1][1] if at else None
+
+    return find
+
+
+def whole_trace(calls, wanted):
+    """Of one request's span: all its calls (as many as wanted; 0: any number) and none of another's."""
+    return all(verdict == "right" for _span, verdict in calls) and (not wanted or len(calls) == wanted)
+
+
+def example(span, by_id):
+    parent = by_id.get(span.get("parent_span_id"))
+    text = next(text for text in texts(span) if CALL.search(text))
+    return f"{text} under {parent['attributes'].get('url.path')} by {span.get('parent_rule')}"
+
+
+def measure(spans, requests, calls=3):
+    """Of the requests numbered in the range `requests`, which make `calls` calls each (0: nobody knows)."""
+    found = Measured(requests=len(requests))
+    by_id, naive = {span["span_id"]: span for span in spans}, last_read(spans)
+    under, seen = collections.defaultdict(list), collections.Counter()
+    rule_counts = collections.Counter()
+    for span in spans:
+        verdict = judge(span, by_id)
+        if not verdict:
+            continue
+        truth = next(match for match in map(CALL.search, texts(span)) if match)
+        number = int(truth[2])
+        under[span.get("parent_span_id")].append((span, verdict))
+        if verdict == "wrong":
+            found.wrong += 1
+            found.examples.append(example(span, by_id))
+        if truth[1] == "L":
+            found.nobodys += verdict == "right"
+        elif number in requests:
+            seen[number] += 1
+            found.right += verdict == "right"
+            found.none += verdict == "none"
+            rule_counts.update([span.get("parent_rule")] if verdict == "right" else [])
+            guess = naive(span)
+            found.naive_right += bool(guess) and guess["attributes"].get("url.path") == f"/Q{number}"
+            found.naive_wrong += bool(guess) and guess["attributes"].get("url.path") != f"/Q{number}"
+    found.wanted = max(calls * len(requests), seen.total())
+    found.rules = dict(rule_counts.most_common())
+    paths = {f"/Q{number}": number for number in requests}
+    roots = {span["attributes"].get("url.path"): span for span in spans if span["kind"] == "server"}
+    for path, root in roots.items():
+        if path in paths:
+            wanted = calls or seen[paths[path]]
+            found.whole += whole_trace(under[root["span_id"]], wanted) and seen[paths[path]] == wanted
+    return found
