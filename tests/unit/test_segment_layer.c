@@ -213,6 +213,29 @@ static void test_after_response(void **state)
 	assert_parent(late, -1);
 }
 
+/* The loop goes on for a request that it has answered, while exactly one other is open. */
+static void test_not_the_only_one_open(void **state)
+{
+	uint64_t late, later, own;
+
+	(void)state;
+	ask(1);
+	ask(0);
+	respond(0);
+	late = call(0); /* in the callback of the answered one, */
+	reply(0);
+	later = call(0); /* and because of that */
+	reply(0);
+	respond(1);
+	ask(1);
+	own = call(1);
+	reply(1);
+	respond(1);
+	assert_parent(late, -1);
+	assert_parent(later, -1);
+	assert_int_equal(world_find(&world, own)->rule, PARENT_EXCLUSIVE);
+}
+
 /* A connection's first call is written when the connect is done: in anybody's callback. */
 static void test_new_connection(void **state)
 {
@@ -294,6 +317,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_later_than_read, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_two_effects, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_after_response, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_not_the_only_one_open, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_new_connection, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_in_pieces, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_two_threads_serve, setup, teardown),

@@ -3,9 +3,10 @@
  * Layer L6: the only request that was open in the process during the whole call. Known when the
  * call ends: a request that came in between makes it unknown, and so does the end of this one.
  * Nothing is said of a process while requests from before our time may be open in it, nor of what a
- * coroutine calls: the other layers know its requests, and timers run between them.
+ * coroutine calls: the other layers know its requests, and timers run between them; nor of what an
+ * event loop goes on with after an answer.
  */
-#include "userspace/stitch/stitch.h"
+#include "userspace/stitch/segment.h"
 
 static void request_ends(struct stitch *s, struct node *request)
 {
@@ -16,8 +17,10 @@ static void request_ends(struct stitch *s, struct node *request)
 		struct candidate *c = LIST_ENTRY(at, struct candidate, waiting);
 
 		next = at->next;
-		if (c == &c->call->candidates[LAYER_exclusive])
-			link_clear(c);
+		if (c != &c->call->candidates[LAYER_exclusive])
+			continue;
+		c->call->after = true;
+		link_clear(c);
 	}
 }
 
@@ -40,6 +43,9 @@ static void call_begins(struct stitch *s, struct node *call)
 {
 	struct process_requests *p = process_of(stitch_processes(s), call->begin.pid);
 
+	call->after = !p || !p->open_count;
+	if (segment_after(s, call))
+		return;
 	if (works_for_itself(unit_of_thread(stitch_processes(s), &call->begin)) ||
 	    others_know(s, &call->begin))
 		return;

@@ -88,7 +88,9 @@ struct node {
 	uint64_t answer_ns;     /* its answer's first byte, for segment.c */
 	uint64_t answered_ns;   /* of a call: its last one */
 	bool first_call;        /* on its connection */
+	struct mark connect;    /* of a first call: who opened the connection; time_ns 0: not known */
 	bool unfollowed, chain_broken;
+	bool after;      /* of a call: whoever made it had answered, or nobody had asked */
 	uint64_t number; /* of a request in its process; of a call: the newest request's then */
 	struct mark begin, read,
 		end;      /* request's first byte, request known, last byte of the answer */

@@ -12,7 +12,7 @@
  * the connection whose answer has just come (a pool hands it on).
  */
 #include "userspace/base/memory.h"
-#include "userspace/stitch/stitch.h"
+#include "userspace/stitch/segment.h"
 
 #define SEGMENTS 32          /* remembered; effects can be told after later causes */
 #define CLOSED_MIN 50        /* chains in a row, before the first is believed */
@@ -25,6 +25,7 @@ struct segment {
 	uint64_t socket;      /* of the answer that it began with; 0: a request */
 	bool spent;           /* had its effect */
 	bool unfollowed;      /* which request's it was is not looked for */
+	bool after;           /* its cause is over, or worked for none of the open requests */
 };
 
 struct segments {
@@ -68,6 +69,14 @@ static struct segment *segment_at(struct segments *all, uint64_t time_ns)
 	return found;
 }
 
+bool segment_after(struct stitch *s, const struct node *call)
+{
+	struct segments *all = segments_of(s, &call->begin, false);
+	const struct segment *at = all ? segment_at(all, call->begin.time_ns) : NULL;
+
+	return at && at->after;
+}
+
 static void segment_begins(struct segments *all, const struct segment *segment)
 {
 	all->newest = (all->newest + 1) % SEGMENTS;
@@ -95,6 +104,7 @@ static void call_begins(struct stitch *s, struct node *call)
 	struct segment *at = all ? segment_at(all, call->begin.time_ns) : NULL;
 	struct node *request = at ? at->request : NULL;
 
+	call->after |= at && at->after;
 	/* What others hold is of a time when the thread had one request at a time. */
 	call->unfollowed = !at || call->first_call || at->unfollowed || !list_empty(&call->made);
 	if (!at || call->first_call)
@@ -118,7 +128,8 @@ static void call_answered(struct stitch *s, struct node *call, const struct mark
 	struct segment segment = { .since_ns = first->time_ns,
 				   .request = call->caused_by,
 				   .socket = call->socket,
-				   .unfollowed = call->unfollowed };
+				   .unfollowed = call->unfollowed,
+				   .after = call->after };
 
 	if (!all || first->pid != call->begin.pid)
 		return;
@@ -196,13 +207,17 @@ static void request_ends(struct stitch *s, struct node *request)
 {
 	struct process_requests *p = process_of(stitch_processes(s), request->read.pid);
 
-	for (size_t i = 0; p && p->segments && i < SEGMENTS; i++)
-		if (p->segments->last[i].request == request)
-			p->segments->last[i].request = NULL;
+	for (size_t i = 0; p && p->segments && i < SEGMENTS; i++) {
+		if (p->segments->last[i].request != request)
+			continue;
+		p->segments->last[i].request = NULL;
+		p->segments->last[i].after = true;
+	}
 	while (!list_empty(&request->chain)) {
 		struct node *call = LIST_ENTRY(request->chain.next, struct node, made);
 
 		call->caused_by = NULL;
+		call->after = true;
 		list_remove(&call->made);
 	}
 }
