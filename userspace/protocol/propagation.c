@@ -30,16 +30,26 @@ bool propagation_field(struct propagation_fields *f, struct bytes name, struct b
 
 static void read_context(struct propagation *out, const struct bytes *v)
 {
-	if (propagation_traceparent(out, v[PROPAGATION_traceparent]) ||
-	    propagation_b3(out, v[PROPAGATION_b3]) ||
-	    propagation_b3_multi(out, v[PROPAGATION_b3_trace], v[PROPAGATION_b3_span],
-				 v[PROPAGATION_b3_sampled], v[PROPAGATION_b3_flags]) ||
-	    propagation_datadog(out, v[PROPAGATION_datadog_trace], v[PROPAGATION_datadog_parent],
-				v[PROPAGATION_datadog_priority], v[PROPAGATION_datadog_tags]) ||
-	    propagation_xray(out, v[PROPAGATION_xray]) ||
-	    propagation_jaeger(out, v[PROPAGATION_jaeger]))
-		return;
-	propagation_skywalking(out, v[PROPAGATION_skywalking]);
+	enum propagation_field found = PROPAGATION_FIELD_COUNT;
+
+	if (propagation_traceparent(out, v[PROPAGATION_traceparent]))
+		found = PROPAGATION_traceparent;
+	else if (propagation_b3(out, v[PROPAGATION_b3]))
+		found = PROPAGATION_b3;
+	else if (propagation_b3_multi(out, v[PROPAGATION_b3_trace], v[PROPAGATION_b3_span],
+				      v[PROPAGATION_b3_sampled], v[PROPAGATION_b3_flags]))
+		found = PROPAGATION_b3_trace;
+	else if (propagation_datadog(out, v[PROPAGATION_datadog_trace],
+				     v[PROPAGATION_datadog_parent], v[PROPAGATION_datadog_priority],
+				     v[PROPAGATION_datadog_tags]))
+		found = PROPAGATION_datadog_trace;
+	else if (propagation_xray(out, v[PROPAGATION_xray]))
+		found = PROPAGATION_xray;
+	else if (propagation_jaeger(out, v[PROPAGATION_jaeger]))
+		found = PROPAGATION_jaeger;
+	else if (propagation_skywalking(out, v[PROPAGATION_skywalking]))
+		found = PROPAGATION_skywalking;
+	out->header = found == PROPAGATION_FIELD_COUNT ? NULL : fields[found].name;
 }
 
 void propagation_read(struct propagation *out, const struct propagation_fields *f)

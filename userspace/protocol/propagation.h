@@ -45,6 +45,7 @@ struct propagation {
 	uint8_t span_id[8];  /* of the caller's span; zero: not told */
 	uint8_t flags;       /* W3C trace-flags; bit 0: sampled */
 	uint64_t request_id; /* hash of X-Request-ID; 0: none */
+	const char *header;  /* which field names the trace; NULL: none does */
 };
 
 /* Keeps value when name is one of the fields and came first; true when it is one of them. */

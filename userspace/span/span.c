@@ -82,6 +82,7 @@ void span_free(struct span *s)
 		return;
 	resource_drop(s->resource);
 	attributes_release(&s->attributes);
+	explanation_free(s->explanation);
 	memory_free(s);
 }
 
@@ -90,6 +91,7 @@ void span_reset(struct span *s)
 	struct buf text = s->attributes.text;
 
 	resource_drop(s->resource);
+	explanation_free(s->explanation);
 	*s = (struct span){ 0 };
 	s->attributes.text = text;
 	attributes_reset(&s->attributes);

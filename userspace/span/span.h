@@ -9,6 +9,7 @@
 
 #include "userspace/base/attribute.h"
 #include "userspace/protocol/protocol.h"
+#include "userspace/span/explanation.h"
 
 #define TRACE_ID_SIZE 16
 #define SPAN_ID_SIZE 8
@@ -97,6 +98,7 @@ struct span {
 	uint32_t incomplete; /* INCOMPLETE_* */
 	struct span_link links[SPAN_LINKS_MAX];
 	uint32_t link_count;
+	struct explanation *explanation; /* owned; NULL: not asked for */
 };
 
 /* Spans of one trace, parents before children, siblings by start. Borrowed during the call that gets it. */

@@ -55,7 +55,7 @@ void finish_tick(struct stitch *s, uint64_t now_ns)
 		list_remove(&root->ended_at);
 		if (root->parent) /* it was joined since */
 			continue;
-		trace_cut(root);
+		trace_cut(s, root);
 		send_trace(s, root);
 	}
 }

@@ -5,6 +5,8 @@
  * own.
  */
 #include "userspace/base/clock.h"
+#include "userspace/stitch/agreement.h"
+#include "userspace/stitch/explain.h"
 #include "userspace/stitch/state.h"
 #include "userspace/stitch/trace.h"
 
@@ -22,17 +24,18 @@ static void let_go(struct stitch *s, struct node *call)
 }
 
 /* An instrumentation's span for this very call may stand in its headers. */
-void held_alone(struct stitch *s, struct node *call)
+void held_alone(struct stitch *s, struct node *call, uint64_t until_ns, const char *why)
 {
 	call->span->rule = trace_remote_parent(call) ? PARENT_HEADER : PARENT_NONE;
 	call->span->sure = trace_remote_parent(call) ? 1.0 : 0;
 	s->counters.late_children += call->late;
+	explain_alone(call, until_ns, why);
 }
 
-static void held_give_up(struct stitch *s, struct node *call)
+static void held_give_up(struct stitch *s, struct node *call, uint64_t now_ns, const char *why)
 {
 	let_go(s, call);
-	held_alone(s, call);
+	held_alone(s, call, now_ns, why);
 	finish_review(s, call);
 }
 
@@ -47,12 +50,13 @@ bool held_add(struct stitch *s, struct node *call)
 	list_append(&p->held, &call->open);
 	list_append(&s->held, &call->ended_at);
 	if (++s->held_count > HELD_MAX)
-		held_give_up(s, LIST_ENTRY(s->held.next, struct node, ended_at));
+		held_give_up(s, LIST_ENTRY(s->held.next, struct node, ended_at), call->end.time_ns,
+			     "too many others were held");
 	return true;
 }
 
 /* Requests that came after a call cannot have made it. */
-void held_review(struct stitch *s, uint32_t pid)
+void held_review(struct stitch *s, uint32_t pid, uint64_t now_ns)
 {
 	struct process_requests *p = process_of(&s->processes, pid);
 	uint64_t oldest;
@@ -66,7 +70,7 @@ void held_review(struct stitch *s, uint32_t pid)
 
 		if (call->number >= oldest)
 			break;
-		held_give_up(s, call);
+		held_give_up(s, call, now_ns, "the requests that were open then have ended");
 	}
 }
 
@@ -75,6 +79,8 @@ void stitch_claim(struct stitch *s, struct node *call, struct node *request, enu
 	if (!call->held || !node_can_have(s, request, call))
 		return;
 	let_go(s, call);
+	agreement_claimed(&s->counters, layer);
+	explain_claimed(call, layer, request);
 	link_attach(request, call, layers[layer]->rule, layers[layer]->sure);
 }
 
@@ -85,7 +91,8 @@ void held_tick(struct stitch *s, uint64_t now_ns)
 
 		if (now_ns <= call->end.time_ns + HELD_NS)
 			break;
-		held_give_up(s, call);
+		held_give_up(s, call, now_ns == UINT64_MAX ? call->end.time_ns : now_ns,
+			     now_ns == UINT64_MAX ? "spantap ended" : "that was long enough");
 	}
 }
 
@@ -94,5 +101,7 @@ void held_process_gone(struct stitch *s, uint32_t pid)
 	struct process_requests *p = process_of(&s->processes, pid);
 
 	while (p && !list_empty(&p->held))
-		held_give_up(s, LIST_ENTRY(p->held.next, struct node, open));
+		held_give_up(s, LIST_ENTRY(p->held.next, struct node, open),
+			     LIST_ENTRY(p->held.next, struct node, open)->end.time_ns,
+			     "its process has ended");
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The table of layers, from link.h's one list, and the choice among what they propose. */
+#include "userspace/stitch/explain.h"
 #include "userspace/stitch/link.h"
 
 #define LAYER_DECLARE(name) extern const struct layer name##_layer;
@@ -15,6 +16,7 @@ void link_propose(struct node *call, enum layer_index layer, struct node *reques
 	c->request = request;
 	c->note = note;
 	list_append(&request->waiters, &c->waiting);
+	explain_proposed(call, layer);
 }
 
 void link_clear(struct candidate *c)

@@ -58,6 +58,12 @@ struct layer {
 			      const struct mark *last);
 	/* Does the candidate still hold now that the call has ended? NULL: always. */
 	bool (*holds)(struct stitch *s, struct node *call, const struct candidate *c);
+	const char *broken; /* in words, why it does not */
+	/*
+	 * For --explain: why call_begins() has just found nothing; a static phrase. NULL: nothing
+	 * to say. Must change nothing.
+	 */
+	const char *(*why)(struct stitch *s, const struct node *call);
 };
 
 extern const struct layer *const layers[LAYER_COUNT];
@@ -88,7 +94,7 @@ struct node {
 	uint64_t answer_ns;     /* its answer's first byte, for segment.c */
 	uint64_t answered_ns;   /* of a call: its last one */
 	bool first_call;        /* on its connection */
-	struct mark connect;    /* of a first call: who opened the connection; time_ns 0: not known */
+	struct mark connect; /* of a first call: who opened the connection; time_ns 0: not known */
 	bool unfollowed, chain_broken;
 	bool after;      /* of a call: whoever made it had answered, or nobody had asked */
 	uint64_t number; /* of a request in its process; of a call: the newest request's then */
@@ -114,8 +120,9 @@ struct node {
 /* One open request at most per layer and call. */
 void link_propose(struct node *call, enum layer_index layer, struct node *request, uint64_t note);
 
-/* Takes back what was proposed. */
+/* Takes back what was proposed; with link_withdraw() the totals and --explain tell. */
 void link_clear(struct candidate *c);
+void link_withdraw(struct stitch *s, struct candidate *c, const char *why);
 
 /*
  * Among the candidates of an ended call the first layer wins; two that disagree give NULL and

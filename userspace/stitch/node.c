@@ -30,6 +30,8 @@ struct node *node_new(struct stitch *s)
 		n->candidates[i].call = n;
 		list_init(&n->candidates[i].waiting);
 	}
+	if (s->options.explain)
+		span->explanation = explanation_new(LAYER_COUNT);
 	random_fill(span->span_id, sizeof(span->span_id));
 	return n;
 }

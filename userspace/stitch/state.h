@@ -45,12 +45,12 @@ void wire_find_request(struct stitch *s, struct node *call);
  * none can. */
 bool held_add(struct stitch *s, struct node *call);
 /* A request is over: calls that waited for no other one are let go. */
-void held_review(struct stitch *s, uint32_t pid);
+void held_review(struct stitch *s, uint32_t pid, uint64_t now_ns);
 void held_process_gone(struct stitch *s, uint32_t pid);
 /* now_ns UINT64_MAX: all. */
 void held_tick(struct stitch *s, uint64_t now_ns);
-/* Gives an ended call without parent its rule. */
-void held_alone(struct stitch *s, struct node *call);
+/* Gives an ended call without parent its rule; until_ns 0: it was not held. why: for --explain. */
+void held_alone(struct stitch *s, struct node *call, uint64_t until_ns, const char *why);
 
 /* Something below this root changed: it goes out if it is whole now. */
 void finish_review(struct stitch *s, struct node *root);

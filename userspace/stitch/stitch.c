@@ -8,6 +8,8 @@
  */
 #include "userspace/base/clock.h"
 #include "userspace/base/memory.h"
+#include "userspace/stitch/agreement.h"
+#include "userspace/stitch/explain.h"
 #include "userspace/stitch/fill.h"
 #include "userspace/stitch/state.h"
 #include "userspace/stitch/trace.h"
@@ -81,13 +83,21 @@ static void on_begin(void *context, struct connection *c, struct exchange *x)
 		n->number = process_number(&s->processes, n->begin.pid);
 		n->socket = info->id;
 		n->first_call = !info->called;
+		if (n->first_call)
+			n->connect = info->connect;
 		info->called = true;
 	}
+	if (n->span->explanation && n->request)
+		explain_name(n, c, x);
+	else
+		explain_begin(s, n);
 	for (int i = 0; i < LAYER_COUNT; i++) {
 		if (n->request && layers[i]->request_opens)
 			layers[i]->request_opens(s, n);
 		else if (!n->request && layers[i]->call_begins)
 			layers[i]->call_begins(s, n);
+		if (!n->request)
+			explain_asked(s, n, i);
 	}
 	if (n->request)
 		wire_find_call(s, n);
@@ -95,14 +105,18 @@ static void on_begin(void *context, struct connection *c, struct exchange *x)
 		wire_find_request(s, n);
 }
 
-/* The request that a candidate named waits for this call no longer. Never frees n. */
-static void withdraw(struct stitch *s, struct node *n, int layer)
+/* The request that a candidate named waits for this call no longer; why NULL: the call has its
+ * parent. Never frees n. */
+static void withdraw(struct stitch *s, struct node *n, int layer, const char *why)
 {
 	struct node *request = n->candidates[layer].request;
 
 	if (!request)
 		return;
-	link_clear(&n->candidates[layer]);
+	if (why)
+		link_withdraw(s, &n->candidates[layer], why);
+	else
+		link_clear(&n->candidates[layer]);
 	if (node_top(request) != node_top(n))
 		finish_review(s, node_top(request));
 }
@@ -144,11 +158,11 @@ static void over(struct stitch *s, struct node *n, const struct exchange *x,
 		if (n->request && layers[i]->request_ends)
 			layers[i]->request_ends(s, n);
 		if (c->request && layers[i]->holds && !layers[i]->holds(s, n, c))
-			withdraw(s, n, i);
+			withdraw(s, n, i, layers[i]->broken ? layers[i]->broken : "");
 	}
 	if (n->request) {
 		process_request_ends(&s->processes, n);
-		held_review(s, n->read.pid);
+		held_review(s, n->read.pid, x->response_last.time_ns);
 	}
 }
 
@@ -168,6 +182,7 @@ static void end_request(struct stitch *s, struct node *n)
 	if (!n->joined)
 		n->span->rule = trace_remote_parent(n) ? PARENT_HEADER : PARENT_ROOT;
 	n->span->sure = 1.0;
+	explain_request(n);
 	finish_review(s, node_top(n));
 }
 
@@ -180,16 +195,20 @@ static void end_call(struct stitch *s, struct node *n)
 
 	parent = link_decide(n, &rule, &sure, &conflict);
 	s->counters.conflicts += conflict;
+	agreement_decided(&s->counters, n, parent);
+	explain_decided(n, parent, conflict);
 	if (parent && node_can_have(s, parent, n))
 		link_attach(parent, n, rule, sure);
+	else if (parent)
+		explain_refused(n);
 	for (int i = 0; i < LAYER_COUNT; i++)
-		withdraw(s, n, i);
+		withdraw(s, n, i, NULL);
 	if (parent || conflict)
 		list_remove(&n->made);
 	if (!n->parent && held_add(s, n))
 		return;
 	if (!n->parent)
-		held_alone(s, n);
+		held_alone(s, n, 0, "it could not wait to be claimed");
 	finish_review(s, node_top(n));
 }
 
@@ -228,7 +247,7 @@ static void on_discard(void *context, struct connection *c, struct exchange *x)
 		return;
 	over(s, n, x, info);
 	for (int i = 0; i < LAYER_COUNT; i++)
-		withdraw(s, n, i);
+		withdraw(s, n, i, "the call was none");
 	while (!list_empty(&n->children)) {
 		struct node *child = LIST_ENTRY(n->children.next, struct node, sibling);
 

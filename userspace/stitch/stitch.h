@@ -16,6 +16,7 @@
 
 struct stitch_options {
 	struct span_rules *rules;
+	bool explain; /* spans get an explanation */
 };
 
 struct stitch_counters {
@@ -25,6 +26,15 @@ struct stitch_counters {
 	uint64_t late_children; /* ended after their trace had gone out */
 	uint64_t too_many_children;
 	uint64_t no_memory;
+	/* Of each layer's proposals; each is counted when it is known what became of it. */
+	struct {
+		uint64_t proposed, won, withdrawn;
+	} layers[LAYER_COUNT];
+	/* [i][j], i < j: both named a request at a call's end. */
+	struct {
+		uint64_t agreed, disagreed;
+	} pairs[LAYER_COUNT][LAYER_COUNT];
+	struct summary_closure closure;
 };
 
 struct stitch *stitch_new(const struct stitch_options *options);
@@ -54,6 +64,9 @@ void stitch_unit_born(struct stitch *s, uint32_t pid, uint64_t child, uint64_t p
 void stitch_unit_ended(struct stitch *s, uint32_t pid, uint64_t unit);
 
 const struct stitch_counters *stitch_counters(const struct stitch *s);
+
+/* Fills in what the summary says of layers and their agreement. */
+void stitch_summary(const struct stitch_counters *n, struct summary *out);
 
 /*
  * Can the process have requests that nobody saw begin? So it is for a while after a running process

@@ -20,7 +20,7 @@ bool trace_settled(const struct node *n)
 	return true;
 }
 
-void trace_cut(struct node *root)
+void trace_cut(struct stitch *s, struct node *root)
 {
 	struct list *at, *next;
 
@@ -28,14 +28,14 @@ void trace_cut(struct node *root)
 		struct candidate *c = LIST_ENTRY(root->waiters.next, struct candidate, waiting);
 
 		c->call->late = true;
-		link_clear(c);
+		link_withdraw(s, c, "its trace had gone out before the call ended");
 	}
 	for (at = root->children.next; at != &root->children; at = next) {
 		struct node *child = LIST_ENTRY(at, struct node, sibling);
 
 		next = at->next;
 		if (child->ended) {
-			trace_cut(child);
+			trace_cut(s, child);
 			continue;
 		}
 		list_remove(&child->sibling);
@@ -159,6 +159,7 @@ static int add(struct node *n, const struct propagation *trace_of, int64_t offse
 	}
 	s->start_ns += (uint64_t)offset_ns;
 	s->end_ns += (uint64_t)offset_ns;
+	explanation_move(s->explanation, offset_ns);
 	if (s->ttfb_ns)
 		s->ttfb_ns += (uint64_t)offset_ns;
 	(*spans)[(*count)++] = s;

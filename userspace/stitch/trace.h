@@ -21,7 +21,7 @@ bool trace_settled(const struct node *n);
  * Cuts what is still open out of the tree below root (open requests become roots, open calls lose
  * their candidates), so that root is settled.
  */
-void trace_cut(struct node *root);
+void trace_cut(struct stitch *s, struct node *root);
 
 /* Fills span.time of an ended request from its own marks and its children's. */
 void trace_own_time(struct node *request);
