@@ -84,6 +84,12 @@ struct event_socket {
 	__u8 pad[5];
 	__u8 path[EVENT_PATH_MAX];
 	__u8 pad2[4];
+	/* Who called connect() for this end, and when; connect_ns 0: nobody did, or not seen (UNIX, attached later) */
+	__u64 connect_ns;
+	__u64 connect_unit; /* as event_data.unit */
+	__u32 connect_pid, connect_tid;
+	__u16 connect_flags; /* EVENT_NOT_THREADS, EVENT_NESTED */
+	__u8 pad3[6];
 };
 
 /* A direction (or both) of a socket ended. */
@@ -119,7 +125,7 @@ _Static_assert(sizeof(struct event_unit) == 64, "event_unit");
 _Static_assert(sizeof(struct event_header) == 24, "event_header");
 _Static_assert(sizeof(struct event_data) == 24 + 48 + 16, "event_data");
 _Static_assert(sizeof(struct event_address) == 20, "event_address");
-_Static_assert(sizeof(struct event_socket) == 24 + 24 + 40 + 8 + 112, "event_socket");
+_Static_assert(sizeof(struct event_socket) == 24 + 24 + 40 + 8 + 112 + 32, "event_socket");
 _Static_assert(sizeof(struct event_end) == 40, "event_end");
 _Static_assert(sizeof(struct event_process) == 32, "event_process");
 

@@ -190,12 +190,26 @@ int BPF_PROG(on_recv_length, struct sock *sk, int ret, int flags)
 	return on_length(sk, ret, flags, EVENT_IN);
 }
 
+/* In connect(): the current thread is the one that called it. */
+static __always_inline void on_connect(struct sock *sk)
+{
+	struct socket_state *state;
+
+	if (!target_current() || !socket_wanted(sk))
+		return;
+	state = bpf_sk_storage_get(&sockets, sk, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (state)
+		connect_note(&state->connect, bpf_get_current_task_btf());
+}
+
 /* Our own FIN ends what we send. Runs in any context: only the socket's state counts. */
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(on_tcp_state, struct sock *sk, int old_state, int new_state)
 {
 	struct socket_state *state;
 
+	if (new_state == TCP_SYN_SENT)
+		on_connect(sk);
 	if (new_state != TCP_FIN_WAIT1 && new_state != TCP_LAST_ACK && new_state != TCP_CLOSE)
 		return 0;
 	state = bpf_sk_storage_get(&sockets, sk, 0, 0);

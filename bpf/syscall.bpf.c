@@ -39,8 +39,11 @@ static __always_inline struct socket_state *state_of(struct sock *sk, const stru
 	__u64 key = (__u64)sk, inode = socket_inode(sk);
 	struct socket_state *state = bpf_map_lookup_elem(&socket_states, &key);
 
-	if (state && state->inode == inode)
+	if (state && state->inode == inode) {
+		if (!state->begun) /* only its connect() was seen */
+			state_begin(sk, state, m);
 		return state;
+	}
 	if (bpf_map_update_elem(&socket_states, &key, &no_state, BPF_ANY)) {
 		count(COUNTER_state_full);
 		return NULL;
@@ -318,12 +321,30 @@ int BPF_PROG(on_sys_exit, struct pt_regs *regs, long ret)
 	return 0;
 }
 
+/* In connect(): the current thread is the one that called it. */
+static __always_inline void on_connect(struct sock *sk)
+{
+	__u64 key = (__u64)sk;
+	struct socket_state *state;
+
+	if (!target_current() || !socket_wanted(sk))
+		return;
+	bpf_map_update_elem(&socket_states, &key, &no_state, BPF_ANY);
+	state = bpf_map_lookup_elem(&socket_states, &key);
+	if (!state)
+		return;
+	state->inode = socket_inode(sk);
+	connect_note(&state->connect, (struct task_struct *)bpf_get_current_task());
+}
+
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(on_tcp_state, struct sock *sk, int old_state, int new_state)
 {
 	__u64 key = (__u64)sk;
 	struct socket_state *state;
 
+	if (new_state == TCP_SYN_SENT)
+		on_connect(sk);
 	if (new_state != TCP_FIN_WAIT1 && new_state != TCP_LAST_ACK && new_state != TCP_CLOSE)
 		return 0;
 	state = bpf_map_lookup_elem(&socket_states, &key);

@@ -22,7 +22,16 @@
 #define RCV_SHUTDOWN 1
 #define TICK_NS 4000000ull /* of a kernel with CONFIG_HZ=250 */
 
-/* What is kept per socket, from its first transfer by a target on. */
+/* Who called connect(). */
+struct connect_state {
+	__u64 time_ns; /* 0: not seen */
+	__u64 unit;
+	__u32 pid, tid;
+	__u16 flags;
+	__u16 pad[3];
+};
+
+/* What is kept per socket, from its connect() or its first transfer by a target on. */
 struct socket_state {
 	__u64 inode;
 	__u64 bytes[2]; /* that passed, by event_direction */
@@ -34,7 +43,9 @@ struct socket_state {
 	__u8 foreign;
 	__u8 ended; /* bits of directions, told */
 	__u8 counted; /* TCP, and seq[] is set */
-	__u32 pad;
+	__u8 begun;   /* a transfer was seen */
+	__u8 pad[3];
+	struct connect_state connect;
 };
 
 static __always_inline __u64 socket_inode(struct sock *sk)
@@ -203,6 +214,11 @@ static __always_inline bool send_socket_event(struct sock *sk, struct socket_sta
 		describe_inet(sk, e);
 		e->fresh = state->counted && tcp_is_fresh(sk, direction, (__u32)len);
 	}
+	e->connect_ns = state->connect.time_ns;
+	e->connect_unit = state->connect.unit;
+	e->connect_pid = state->connect.pid;
+	e->connect_tid = state->connect.tid;
+	e->connect_flags = state->connect.flags;
 	bpf_ringbuf_submit(e, wake_flag());
 	return true;
 }
@@ -339,11 +355,26 @@ struct moved {
 	int direction;
 };
 
+/* In connect(), of a target. */
+static __always_inline void connect_note(struct connect_state *c, struct task_struct *task)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+
+	c->time_ns = bpf_ktime_get_ns();
+	c->pid = id >> 32;
+	c->tid = (__u32)id;
+	c->flags = 0;
+	c->unit = recipe_unit(task, EVENT_OUT, &c->flags);
+	if (c->flags & EVENT_NOT_THREADS)
+		births_tell(c->unit, c->time_ns);
+}
+
 /* The first transfer that we see on this socket. */
 static __always_inline void state_begin(struct sock *sk, struct socket_state *state, const struct moved *m)
 {
 	__u32 all = (__u32)(m->len + m->later);
 
+	state->begun = 1;
 	state->counted = socket_is_tcp(sk);
 	if (!state->counted)
 		return;

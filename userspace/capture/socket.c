@@ -10,6 +10,7 @@
 #include "userspace/base/memory.h"
 #include "userspace/base/procfs.h"
 #include "userspace/capture/listening.h"
+#include "userspace/capture/socket_info.h"
 
 #define UNIX_IDLE_NS (60 * NS_PER_SECOND)
 #define SHORT_COPY_MAX 4096 /* an end that is found without its middle needs no more */
@@ -279,21 +280,9 @@ static enum side inet_side(struct socket_table *t, const struct event_socket *e)
 
 static void on_socket(struct socket_table *t, const struct event_socket *e)
 {
-	struct socket_info info = {
-		.id = e->socket,
-		.peer = e->peer,
-		.netns = e->netns,
-		.pid = e->header.pid,
-		.local = e->local,
-		.remote = e->remote,
-	};
+	struct socket_info info = socket_info_of(e);
 	enum side side = (enum side)e->side;
 
-	if (e->path_len && e->path_len <= EVENT_PATH_MAX) {
-		memcpy(info.path, e->path, e->path_len);
-		if (!info.path[0])
-			info.path[0] = '@';
-	}
 	if (e->local.family != AF_UNIX)
 		side = inet_side(t, e);
 	socket_table_open(t, &info, side, !e->fresh);

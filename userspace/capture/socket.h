@@ -21,6 +21,7 @@ struct socket_info {
 	uint32_t pid;	/* of the process that used it last; 0 from a capture */
 	struct event_address local, remote; /* from a capture: local is the connecting side */
 	char path[EVENT_PATH_MAX + 1];	    /* UNIX; '@' for the NUL of an abstract name */
+	struct mark connect; /* who called connect() for this end, and when; time_ns 0: not known */
 	bool from_file;			    /* times are wall clock, there is no process */
 	void *stitch;			    /* the observer's owner */
 	bool called;			    /* the observer's: a call was made on it */
