@@ -31,12 +31,30 @@ static void request_ends(struct stitch *s, struct node *request)
 		unit_ends(u, request);
 }
 
+/* Why its context names no request; NULL: it does. */
+static const char *silence(struct stitch *s, const struct node *call, const struct unit_requests *u)
+{
+	if (!u)
+		return call->begin.not_threads ? NULL : "no coroutine's context is known";
+	if (u->shared)
+		return "its context has had two requests open at once";
+	if (!u->only)
+		return "its context has read no open request itself";
+	if (stitch_unsettled(s, call->begin.pid, u->only->read.time_ns))
+		return "its context may be from before the attach";
+	return NULL;
+}
+
+static const char *why(struct stitch *s, const struct node *call)
+{
+	return silence(s, call, unit_of_context(stitch_processes(s), &call->begin));
+}
+
 static void call_begins(struct stitch *s, struct node *call)
 {
 	struct unit_requests *u = unit_of_context(stitch_processes(s), &call->begin);
 
-	if (u && !u->shared && u->only &&
-	    !stitch_unsettled(s, call->begin.pid, u->only->read.time_ns))
+	if (u && !silence(s, call, u))
 		link_propose(call, LAYER_context, u->only, 0);
 }
 
@@ -47,4 +65,5 @@ const struct layer context_layer = {
 	.request_opens = request_opens,
 	.request_ends = request_ends,
 	.call_begins = call_begins,
+	.why = why,
 };

@@ -15,27 +15,42 @@ static bool same_id(const struct propagation *call, const struct propagation *re
 	return call->request_id && call->request_id == request->request_id;
 }
 
-static void call_begins(struct stitch *s, struct node *call)
+/* Why no request has its id; NULL: *found has. */
+static const char *find(struct stitch *s, const struct node *call, struct node **found)
 {
-	struct process_requests *p;
-	struct node *found = NULL;
+	const struct process_requests *p;
 	const struct list *at;
 
+	*found = NULL;
 	if (!call->propagation.present && !call->propagation.request_id)
-		return;
+		return "it carries no id";
 	p = process_of(stitch_processes(s), call->begin.pid);
 	if (!p || p->open_count > OPEN_MAX)
-		return;
+		return "too many requests are open to compare ids";
 	for (at = p->open.next; at != &p->open; at = at->next) {
 		struct node *request = LIST_ENTRY(at, struct node, open);
 
 		if (!same_id(&call->propagation, &request->propagation))
 			continue;
-		if (found)
-			return;
-		found = request;
+		if (*found)
+			return "more than one open request has its id";
+		*found = request;
 	}
-	if (found)
+	return *found ? NULL : "no open request has its id";
+}
+
+static const char *why(struct stitch *s, const struct node *call)
+{
+	struct node *found;
+
+	return find(s, call, &found);
+}
+
+static void call_begins(struct stitch *s, struct node *call)
+{
+	struct node *found;
+
+	if (!find(s, call, &found))
 		link_propose(call, LAYER_exact, found, 0);
 }
 
@@ -44,4 +59,5 @@ const struct layer exact_layer = {
 	.rule = PARENT_EXACT_ID,
 	.sure = 1.0,
 	.call_begins = call_begins,
+	.why = why,
 };

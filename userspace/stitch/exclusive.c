@@ -12,7 +12,6 @@ static void request_ends(struct stitch *s, struct node *request)
 {
 	struct list *at, *next;
 
-	(void)s;
 	for (at = request->waiters.next; at != &request->waiters; at = next) {
 		struct candidate *c = LIST_ENTRY(at, struct candidate, waiting);
 
@@ -20,7 +19,7 @@ static void request_ends(struct stitch *s, struct node *request)
 		if (c != &c->call->candidates[LAYER_exclusive])
 			continue;
 		c->call->after = true;
-		link_clear(c);
+		link_withdraw(s, c, "the call outlived the response");
 	}
 }
 
@@ -39,19 +38,30 @@ static bool others_know(struct stitch *s, const struct mark *mark)
 	       (!mark->not_threads && thread && thread->parent);
 }
 
+/* Why no request can be named; NULL: the only open one is it. */
+static const char *why(struct stitch *s, const struct node *call)
+{
+	const struct process_requests *p = process_of(stitch_processes(s), call->begin.pid);
+
+	if (segment_after(s, call))
+		return "an event loop goes on with what it has answered";
+	if (works_for_itself(unit_of_thread(stitch_processes(s), &call->begin)))
+		return "what made it serves requests, and has none now";
+	if (others_know(s, &call->begin))
+		return "it is known what runs: other layers tell whose it is";
+	if (stitch_unsettled(s, call->begin.pid, call->begin.time_ns))
+		return "requests from before the attach may be open";
+	if (!p || !p->open_count)
+		return "no request is open";
+	return p->open_count > 1 ? "more than one request is open" : NULL;
+}
+
 static void call_begins(struct stitch *s, struct node *call)
 {
 	struct process_requests *p = process_of(stitch_processes(s), call->begin.pid);
 
 	call->after = !p || !p->open_count;
-	if (segment_after(s, call))
-		return;
-	if (works_for_itself(unit_of_thread(stitch_processes(s), &call->begin)) ||
-	    others_know(s, &call->begin))
-		return;
-	if (stitch_unsettled(s, call->begin.pid, call->begin.time_ns))
-		return;
-	if (p && p->open_count == 1)
+	if (!why(s, call))
 		link_propose(call, LAYER_exclusive, LIST_ENTRY(p->open.next, struct node, open),
 			     p->opened);
 }
@@ -70,4 +80,6 @@ const struct layer exclusive_layer = {
 	.request_ends = request_ends,
 	.call_begins = call_begins,
 	.holds = holds,
+	.broken = "another request came in between",
+	.why = why,
 };

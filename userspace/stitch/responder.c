@@ -26,6 +26,18 @@ static void call_begins(struct stitch *s, struct node *call)
 		list_append(&u->calls, &call->made);
 }
 
+static const char *why(struct stitch *s, const struct node *call)
+{
+	const struct unit_requests *u = worker_of(s, &call->begin);
+
+	if (!u)
+		return "it is not known what made it";
+	if (u->shared)
+		return "what made it has had two requests open at once";
+	return u->hosts ? "its thread hosts coroutines"
+			: "what made it has written no response for it";
+}
+
 struct answer {
 	struct stitch *stitch;
 	struct node *request;
@@ -111,4 +123,6 @@ const struct layer responder_layer = {
 	.call_begins = call_begins,
 	.request_answered = request_answered,
 	.holds = holds,
+	.broken = "an event loop's call that outlived the response",
+	.why = why,
 };

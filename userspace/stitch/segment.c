@@ -157,6 +157,39 @@ static void count_chain(struct segments *all, bool closed)
 	all->broken /= 2;
 }
 
+static const char *why(struct stitch *s, const struct node *call)
+{
+	const struct process_requests *p = process_of(stitch_processes(s), call->begin.pid);
+	const struct segments *all = p ? p->segments : NULL;
+
+	if (!all)
+		return "no request was read before";
+	if (all->off)
+		return "more threads than one serve requests, or the runtime tells";
+	if (call->begin.tid != all->tid)
+		return "another thread than the event loop's made it";
+	if (call->first_call)
+		return "the first call of its connection";
+	if (!call->caused_by)
+		return "it does not follow from what the event loop had read before";
+	return believed(all) ? "the response did not end its chain"
+			     : "too few chains have ended as they should in this process";
+}
+
+/* The process's share of the totals: its chains so far, and whether they are believed. */
+static void tell_chain(struct stitch *s, struct segments *all, bool closed)
+{
+	struct summary_closure *n = stitch_closure(s);
+	bool first = !all->closed && !all->broken, before = believed(all);
+
+	count_chain(all, closed);
+	n->closed += closed;
+	n->broken += !closed;
+	n->processes += first;
+	n->believed += believed(all);
+	n->believed -= before;
+}
+
 static void claim_chain(struct stitch *s, struct node *request)
 {
 	struct list *at, *next;
@@ -197,7 +230,7 @@ static void request_answered(struct stitch *s, struct node *request, const struc
 	at->spent = true;
 	/* What it answers at once, or while it has nothing else, it cannot mistake. */
 	if (!closed || (p->open_count > 1 && at->socket))
-		count_chain(all, closed);
+		tell_chain(s, all, closed);
 	if (closed && believed(all))
 		claim_chain(s, request);
 }
@@ -231,4 +264,5 @@ const struct layer segment_layer = {
 	.request_answered = request_answered,
 	.call_begins = call_begins,
 	.call_answered = call_answered,
+	.why = why,
 };

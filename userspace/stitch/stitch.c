@@ -50,6 +50,11 @@ bool stitch_unsettled(const struct stitch *s, uint32_t pid, uint64_t time_ns)
 	return found && time_ns < found + UNSETTLED_NS;
 }
 
+struct summary_closure *stitch_closure(struct stitch *s)
+{
+	return &s->counters.closure;
+}
+
 struct process_table *stitch_processes(struct stitch *s)
 {
 	return &s->processes;

@@ -78,6 +78,9 @@ bool stitch_unsettled(const struct stitch *s, uint32_t pid, uint64_t time_ns);
 void stitch_claim(struct stitch *s, struct node *call, struct node *request,
 		  enum layer_index layer);
 
+/* Totals that layer segment keeps. */
+struct summary_closure *stitch_closure(struct stitch *s);
+
 /* Layers' shared knowledge. */
 struct process_table *stitch_processes(struct stitch *s);
 

@@ -35,6 +35,25 @@ static void request_ends(struct stitch *s, struct node *request)
 	request->shared |= u->shared;
 }
 
+/* Why its unit names no request; NULL: it does. */
+static const char *silence(const struct unit_requests *u)
+{
+	if (!u)
+		return "it is not known what made it";
+	if (u->shared)
+		return "what made it has had two requests open at once";
+	if (u->hosts)
+		return "its thread hosts coroutines";
+	return u->only ? NULL : "what made it has no request open";
+}
+
+static const char *why(struct stitch *s, const struct node *call)
+{
+	if (unit_of_context(stitch_processes(s), &call->begin))
+		return "a coroutine made it: its thread says nothing";
+	return silence(unit_of_thread(stitch_processes(s), &call->begin));
+}
+
 static void call_begins(struct stitch *s, struct node *call)
 {
 	struct unit_requests *u = unit_of_thread(stitch_processes(s), &call->begin);
@@ -44,7 +63,7 @@ static void call_begins(struct stitch *s, struct node *call)
 			u->hosts |= u->served;
 		return;
 	}
-	if (u && !u->shared && !u->hosts && u->only)
+	if (!silence(u))
 		link_propose(call, LAYER_unit, u->only, 0);
 }
 
@@ -66,4 +85,6 @@ const struct layer unit_layer = {
 	.request_ends = request_ends,
 	.call_begins = call_begins,
 	.holds = holds,
+	.broken = "an event loop's call that outlived the response",
+	.why = why,
 };
