@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """One cell of the matrix: start the program, trace it as anybody would, load it, judge what came out."""
-import collections
 import os
 import signal
 import sys
@@ -20,6 +19,7 @@ MIDWAY_FIRST, MIDWAY_SECONDS = 50000, 0.5
 ALONE_FIRST = 40000
 HUNG_FIRST = 80000  # applications that know it never answer such a request
 EXAMPLES = 5
+FAILURE = 600  # characters of why
 
 
 class Place(servers.Servers):
@@ -122,7 +122,7 @@ def judged(cell, trace, numbers):
 
 def described(cell):
     program = cell.program
-    return {"row": program.row, "version": program.version, "pattern": program.pattern, "at_once": cell.at_once,
+    return {"row": program.row, "version": program.version, "pattern": program.title, "at_once": cell.at_once,
             "pool": cell.pool, "ugly": program.ugly}  # fmt: skip
 
 
@@ -132,7 +132,7 @@ def run(cell, place, requests=None, keep_spans=None):
     result = described(cell)
     try:
         process, port = place.application(cell)
-        trace = e2e.Trace(process.pid, lossy=None)
+        trace = e2e.Trace(process.pid, strict=False)
         numbers = loaded(cell, trace, port, requests or cell.program.requests)
         result.update(judged(cell, trace, numbers))
         if keep_spans:
@@ -140,7 +140,7 @@ def run(cell, place, requests=None, keep_spans=None):
     except matrix.Missing as error:
         result["skipped"] = str(error)
     except (AssertionError, OSError, servers.ShopError) as error:
-        result["failed"] = (str(error).strip().splitlines() or [repr(error)])[-1][:300]
+        result["failed"] = repr(error)[-FAILURE:] if isinstance(error, AssertionError) else str(error)[-FAILURE:]
     finally:
         if trace:
             trace.end()
@@ -148,7 +148,3 @@ def run(cell, place, requests=None, keep_spans=None):
             place.end(process)
     result["seconds"] = round(time.monotonic() - begun, 1)
     return result
-
-
-def total(results):
-    return collections.Counter(key for result in results for key in ("skipped", "failed") if key in result)

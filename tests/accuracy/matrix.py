@@ -67,7 +67,13 @@ class Program:
     leave: int = 0  # every so many-th client leaves before its answer
     alone: int = 0  # requests one at a time that are traced before the ones that count
     midway: bool = False  # attached while it serves requests
-    hung: int = 0  # requests that are never answered (numbers from HUNG on: the application waits)
+    hung: int = 0  # requests that are never answered (numbers from bench.HUNG_FIRST on: the application waits)
+
+    @property
+    def title(self):
+        """The pattern, and how it is loaded where that is not as usual."""
+        said = {"pieces": self.pieces, "clients leave": self.leave, "attached midway": self.midway, "some hang": self.hung}
+        return ", ".join([self.pattern, *(name for name, value in said.items() if value)])
 
 
 class Missing(Exception):
@@ -83,7 +89,7 @@ class Cell:
     @property
     def name(self):
         program = self.program
-        return f"{program.row} | {program.version} | {program.pattern} | c={self.at_once} | pool={self.pool}"
+        return f"{program.row} | {program.version} | {program.title} | c={self.at_once} | pool={self.pool}"
 
 
 def programs():

@@ -93,10 +93,11 @@ class Trace:
     """
     `spantap trace --pid ... --json` (or other targets, by `options`) in a `with` statement. Afterwards: spans,
     summary, lost (what the summary counts as lost, harmless counters left out; nothing may be, but those that
-    `lossy` names; None: anything), status, messages (standard error, lines). The output is checked against DESIGN.md's contract before a test sees it.
+    `lossy` names), status, messages (standard error, lines). The output is checked against DESIGN.md's contract before a test sees it.
+    All of that is left to the caller when it is not `strict`.
     """
 
-    def __init__(self, *pids, options=(), capture=None, env=None, lossy=()):
+    def __init__(self, *pids, options=(), capture=None, env=None, lossy=(), strict=True):
         self.directory = tempfile.mkdtemp(prefix="spantap-e2e.")
         self.output = os.path.join(self.directory, "spans.jsonl")
         mode = capture or CAPTURE
@@ -106,7 +107,7 @@ class Trace:
             self.command += ["--pid", str(pid)]
         self.command += [str(option) for option in options]
         self.env = environment(**(env or {}))
-        self.lossy = lossy
+        self.lossy, self.strict = lossy, strict
         self.process = self.reader = None
         self.messages = []
         self.spans, self.summary, self.status = [], None, None
@@ -177,13 +178,13 @@ class Trace:
             self.end()
 
     def parse(self):
-        self.spans, self.summary = parse_lines(self.output)
+        self.spans, self.summary = parse_lines(self.output, self.strict)
         counted = {name: count for name, count in self.summary["lost"].items() if count}
         self.lost = {name: count for name, count in counted.items() if name not in HARMLESS}
-        unexpected = set(self.lost) - set(self.lossy) if self.lossy is not None else set()
+        unexpected = set(self.lost) - set(self.lossy)
         if self.status != 0:
             raise AssertionError(f"exit status {self.status}: {self.messages}")
-        if unexpected:
+        if unexpected and self.strict:
             raise AssertionError(f"lost: {self.lost}")
 
     def of(self, protocol=None, kind=None, **attributes):
@@ -198,16 +199,17 @@ class Trace:
         ]
 
 
-def parse_lines(path):
+def parse_lines(path, strict=True):
     """Spans and totals of a --json file, after checking both."""
     with open(path, encoding="utf-8") as source:
         lines = [json.loads(line) for line in source]
     if not lines or "summary" not in lines[-1]:
         raise AssertionError(f"no line of totals at the end: {lines[-1:]}")
     spans, summary = lines[:-1], lines[-1]["summary"]
-    for span in spans:
-        check_span(span)
-    check_parents(spans, summary)
+    if strict:
+        for span in spans:
+            check_span(span)
+        check_parents(spans, summary)
     return spans, summary
 
 

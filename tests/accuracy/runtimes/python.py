@@ -65,7 +65,7 @@ def main_programs():
     yield flask("Flask, threaded", keep=False, quick=0.99)
     yield gunicorn("gunicorn sync", "--workers", "2", keep=False, quick=0.99)
     yield gunicorn("gunicorn gthread", "--worker-class", "gthread", "--threads", "16", "--keep-alive", "60", quick=0.99)
-    yield gunicorn("gunicorn gthread, requests in pieces", "--worker-class", "gthread", "--threads", "16", pieces=True,
+    yield gunicorn("gunicorn gthread", "--worker-class", "gthread", "--threads", "16", pieces=True,
                    keep=False)  # fmt: skip
     yield web("asyncio", "streams sequence", quick=0.98)
     yield web("asyncio", "protocol sequence")
