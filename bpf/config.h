@@ -33,13 +33,17 @@ enum recipe_base {
 #define RECIPE_NOT_THREADS 0x1u /* what runs moves between threads: which thread it was says nothing */
 #define RECIPE_NESTED 0x2u	/* most often one context serves a thread's requests, others run inside it */
 #define RECIPE_LAST 0x4u /* the value is the head of a list whose last member counts: it stays */
+/* What runs is mounted on a thread now and then, while a bit of `address` is set in the 64 bits that stand `active`
+ * behind the value's place; at other times the thread runs for itself. */
+#define RECIPE_MOUNTED 0x8u
+#define UNIT_MOUNTED (1ull << 63) /* its number could be a thread's, too */
 
 struct recipe {
 	__u16 base; /* enum recipe_base */
 	__u16 flags;
 	__u16 steps;
 	__s16 active; /* the value counts while the 32 bits at value + active are not 0; 0: always */
-	__s64 address; /* RECIPE_ABSOLUTE: the base; else what the runtime's own hooks need */
+	__s64 address; /* RECIPE_ABSOLUTE: the base; RECIPE_MOUNTED: as told there; else for the runtime's own hooks */
 	__s32 offset[RECIPE_STEPS];
 };
 

@@ -30,15 +30,19 @@ static __always_inline __u64 followed_unit(int direction)
 
 #define RECIPE_LIST_MAX 8
 
-static __always_inline __u64 recipe_value(struct task_struct *task, const struct target_value *target)
+/* *place: the address of the value itself. */
+static __always_inline __u64 recipe_value_at(struct task_struct *task, const struct target_value *target, __u64 *place)
 {
 	__u64 value = target->recipe.base == RECIPE_THREAD ? thread_pointer(task) : (__u64)target->recipe.address;
 
 	for (__u32 i = 0; i < RECIPE_STEPS; i++) {
 		if (i >= target->recipe.steps)
 			break;
-		if (bpf_probe_read_user(&value, sizeof(value), (void *)(value + (__s64)target->recipe.offset[i])))
+		*place = value + (__s64)target->recipe.offset[i];
+		if (bpf_probe_read_user(&value, sizeof(value), (void *)*place)) {
+			*place = 0;
 			return 0;
+		}
 	}
 	for (__u32 i = 0; i < RECIPE_LIST_MAX && target->recipe.flags & RECIPE_LAST; i++) {
 		__u64 next = 0;
@@ -48,6 +52,25 @@ static __always_inline __u64 recipe_value(struct task_struct *task, const struct
 		value = next;
 	}
 	return value;
+}
+
+static __always_inline __u64 recipe_value(struct task_struct *task, const struct target_value *target)
+{
+	__u64 place = 0;
+
+	return recipe_value_at(task, target, &place);
+}
+
+/* RECIPE_MOUNTED: on a thread that runs for itself, or that is none of the runtime's, the thread is the unit. */
+static __always_inline __u64 mounted_unit(const struct target_value *target, __u64 value, __u64 place, __u16 *flags)
+{
+	__u64 word = 0;
+
+	if (!place || bpf_probe_read_user(&word, sizeof(word), (void *)(place + (__s64)target->recipe.active)) ||
+	    !(word & (__u64)target->recipe.address))
+		return 0;
+	*flags |= EVENT_NOT_THREADS;
+	return value ? value | UNIT_MOUNTED : 0;
 }
 
 /* recipe.active: is it what runs, or only the place where that would be noted? */
@@ -80,8 +103,10 @@ static __always_inline void begun_take(__u64 unit)
 static __always_inline __u64 recipe_unit(struct task_struct *task, int direction, __u16 *flags)
 {
 	struct target_value *target = target_current();
-	__u64 value;
+	__u64 value, place = 0;
 
+	if (target && (target->flags & (TARGET_WAKES | TARGET_UNIT_WAKES)))
+		*flags |= EVENT_WAKES;
 	if (!target || target->recipe.base == RECIPE_NONE)
 		return 0;
 	if (target->recipe.flags & RECIPE_NOT_THREADS)
@@ -90,7 +115,9 @@ static __always_inline __u64 recipe_unit(struct task_struct *task, int direction
 		*flags |= EVENT_NESTED;
 	if (target->recipe.base == RECIPE_FOLLOWED)
 		return followed_unit(direction);
-	value = recipe_value(task, target);
+	value = recipe_value_at(task, target, &place);
+	if (target->recipe.flags & RECIPE_MOUNTED)
+		return mounted_unit(target, value, place, flags);
 	if (value && target->recipe.flags & RECIPE_LAST)
 		begun_take(value);
 	return value && recipe_active(target, value) ? value : 0;

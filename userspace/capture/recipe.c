@@ -137,11 +137,14 @@ static bool use_runtime(const struct recipes *r, const struct runtime *runtime, 
 	if (err == -EAGAIN)
 		return false;
 	if (err < 0)
-		log_debug("pid %u: %s; its threads are told apart, not what runs on them",
-			  image->pid, error.text);
-	else if (memcmp(told, &recipe, sizeof(recipe)) != 0 &&
-		 !tell_kernel(r, image->pid, &recipe)) {
-		log_debug("pid %u: %s: the id of what runs is known", image->pid, runtime->name);
+		log_debug("pid %u: %s; %s", image->pid, error.text,
+			  recipe.base ? "which thread runs says nothing of what it runs"
+				      : "its threads are told apart, not what runs on them");
+	if ((err >= 0 || recipe.base) && memcmp(told, &recipe, sizeof(recipe)) != 0 &&
+	    !tell_kernel(r, image->pid, &recipe)) {
+		if (err >= 0)
+			log_debug("pid %u: %s: the id of what runs is known", image->pid,
+				  runtime->name);
 		*told = recipe;
 	}
 	return err != RUNTIME_FOR_NOW;

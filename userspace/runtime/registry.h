@@ -6,6 +6,7 @@
 #define RUNTIMES(X) \
 	X(cpython)  \
 	X(go)       \
+	X(jvm)      \
 	X(node)     \
 	X(ruby)
 

@@ -35,7 +35,8 @@ struct runtime {
 	/*
 	 * Fills *out. 0; RUNTIME_FOR_NOW: ask again, what it loads later may change it; -EAGAIN: it
 	 * has not started yet, ask again; -ENOTSUP with a sentence in *error: a version or form
-	 * that is not known.
+	 * that is not known (where its threads carry what runs, *out may say that they tell
+	 * nothing).
 	 */
 	int (*find_recipe)(const struct image *image, struct recipe *out, struct error *error);
 };
