@@ -68,7 +68,8 @@ class Place(servers.Servers):
         """The process and its port."""
         program, running = cell.program, []
         command = program.start(self)
-        environment = {**self.environment_of(program.needs), "POOL": str(cell.pool), **program.settings}
+        environment = {**self.environment_of(program.needs), "POOL": str(cell.pool), "PYTHONDONTWRITEBYTECODE": "1"}
+        environment.update(program.settings)
 
         def start(port):
             words = [word.replace("{PORT}", str(port)) for word in command]
@@ -115,7 +116,7 @@ def judged(cell, trace, numbers):
         "missed": max(found.wanted - found.right - found.none, 0), "nobodys": found.nobodys,
         "precision": round(found.precision, 4), "recall": round(found.recall, 4), "rules": found.rules,
         "conflicts": conflicts, "whole": round(found.whole / max(found.requests, 1), 4),
-        "naive_precision": round(found.naive_precision, 4), "lost": trace.lost,
+        "naive": round(found.naive, 4), "lost": trace.lost,
         "examples": found.examples[:EXAMPLES], "met": met,
     }  # fmt: skip
 
@@ -124,6 +125,10 @@ def described(cell):
     program = cell.program
     return {"row": program.row, "version": program.version, "pattern": program.title, "at_once": cell.at_once,
             "pool": cell.pool, "ugly": program.ugly}  # fmt: skip
+
+
+def late(cell):
+    return {**described(cell), "skipped": "no time left", "seconds": 0}
 
 
 def run(cell, place, requests=None, keep_spans=None):

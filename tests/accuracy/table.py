@@ -7,7 +7,7 @@ import matrix
 
 BEGIN, END = "<!-- accuracy: begin -->", "<!-- accuracy: end -->"
 ROW_WIDTHS = (11, 14, 42, 3, 4)
-HEAD = ("row", "version", "pattern", "c", "pool", "prec.", "recall", "whole", "naive", "conf", "goal", "rules")
+HEAD = ("row", "version", "pattern", "c", "pool")
 
 
 def cells_of(results):
@@ -34,7 +34,7 @@ def line(result):
     conflicts = "-" if result["conflicts"] is None else result["conflicts"]
     return (
         f"{text} {result['precision']:.3f} {result['recall']:>6.3f} {result['whole']:>5.3f}"
-        f" {result['naive_precision']:>5.3f} {conflicts:>4} {verdict(result):<5} {share(result['rules'])}"
+        f" {result['naive']:>5.3f} {conflicts:>4} {verdict(result):<5} {share(result['rules'])}"
     )
 
 
@@ -71,17 +71,17 @@ def row_line(key, results):
     met = sum(result["met"] for result in measured)
     cells = f"{met} of {len(measured)}" + (f", {skipped} could not run" if skipped else "")
     worst = min(result["precision"] for result in measured)
-    naive = min(result["naive_precision"] for result in measured)
+    naive = [result["naive"] for result in measured]
     return (
         f"| {row.title} | {goal_of(row)} | {worst:.4f} | {spread([result['recall'] for result in plain])}"
-        f" | {share(summed_rules(measured))} | {naive:.2f} | {cells} |"
+        f" | {share(summed_rules(measured))} | {spread(naive)} | {cells} |"
     )
 
 
 def readme_table(results):
     of_row = {key: [result for result in results if result["row"] == key] for key in matrix.ROWS}
     lines = [
-        "| runtime and pattern | goal: precision / recall | worst precision | recall | rules | naive | cells that met the goal |",
+        "| runtime and pattern | goal: precision / recall | worst precision | recall | rules | last request of the thread | cells that met the goal |",
         "|---|---|---|---|---|---|---|",
         *(row_line(key, of_row[key]) for key in matrix.ROWS),
     ]

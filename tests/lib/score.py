@@ -89,8 +89,7 @@ class Measured:
     whole: int = 0  # requests with all their calls, and nothing else, under them
     rules: dict = dataclasses.field(default_factory=dict)  # of the right ones
     examples: list = dataclasses.field(default_factory=list)  # of the wrong ones
-    naive_right: int = 0  # "the last request that this thread has read"
-    naive_wrong: int = 0
+    naive_right: int = 0  # calls whose request is the last that their thread has read
 
     @property
     def precision(self):
@@ -101,9 +100,9 @@ class Measured:
         return self.right / self.wanted if self.wanted else 1.0
 
     @property
-    def naive_precision(self):
-        named = self.naive_right + self.naive_wrong
-        return self.naive_right / named if named else 1.0
+    def naive(self):
+        """The share of calls that "the last request read on this thread" would be right for."""
+        return self.naive_right / self.wanted if self.wanted else 1.0
 
 
 def last_read(spans):
@@ -156,7 +155,6 @@ def measure(spans, requests, calls=3):
             rule_counts.update([span.get("parent_rule")] if verdict == "right" else [])
             guess = naive(span)
             found.naive_right += bool(guess) and guess["attributes"].get("url.path") == f"/Q{number}"
-            found.naive_wrong += bool(guess) and guess["attributes"].get("url.path") != f"/Q{number}"
     found.wanted = max(calls * len(requests), seen.total())
     found.rules = dict(rule_counts.most_common())
     paths = {f"/Q{number}": number for number in requests}
