@@ -40,7 +40,7 @@ SETTLE_SECONDS = 0.4  # a server's send returns to the server a little after the
 SPAN_KEYS = {
     "trace_id", "span_id", "parent_span_id", "name", "kind", "protocol", "start_ns", "ttfb_ns", "end_ns", "status",
     "status_message", "service", "pid", "tid", "container_id", "parent_rule", "parent_sure", "time", "incomplete",
-    "attributes", "links",
+    "attributes", "links", "explain",
 }  # fmt: skip
 KINDS = {"server", "client", "producer", "consumer", "internal"}
 SEEN_PARENTS = {"unit", "exclusive", "connection"}  # the parent is a span of the same output

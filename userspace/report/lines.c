@@ -3,6 +3,8 @@
 #include "userspace/report/lines.h"
 
 #include "userspace/base/memory.h"
+#include "userspace/report/agreement.h"
+#include "userspace/report/explained.h"
 #include "userspace/report/span_part.h"
 
 #define LINE_MAX_BYTES (4u << 20)
@@ -92,6 +94,7 @@ static void add_span(struct json *j, const struct span *s)
 	}
 	add_attributes(j, s);
 	add_links(j, s);
+	explained_json(j, s);
 	json_object_end(j);
 }
 
@@ -139,6 +142,7 @@ static void on_finish(struct sink *sink, const struct summary *s)
 	for (int i = PARENT_NONE; i < PARENT_RULES; i++)
 		json_member_uint(&j, parent_rule_name((enum parent_rule)i), s->parents[i]);
 	json_object_end(&j);
+	agreement_json(&j, s);
 	json_object_end(&j);
 	json_object_end(&j);
 	write_line(l);

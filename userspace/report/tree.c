@@ -11,19 +11,24 @@
 
 #include "userspace/base/clock.h"
 #include "userspace/base/memory.h"
+#include "userspace/report/agreement.h"
 #include "userspace/report/analysis.h"
 #include "userspace/report/brief.h"
 #include "userspace/report/duration.h"
+#include "userspace/report/explained.h"
 #include "userspace/report/visible.h"
 
 #define BAR_WIDTH 16
 #define DEPTH_MAX 12
+#define LEFT_OF_NAME 45 /* columns */
+#define TEXT_MAX 8192
 
 struct tree {
 	struct sink sink;
 	struct tree_options options;
 	struct analysis *analysis; /* for the end */
 	uint64_t printed;
+	struct buf text;
 };
 
 /* A run of siblings that look alike. */
@@ -84,6 +89,7 @@ static bool is_child(const struct span *parent, const struct span *s)
 static bool alike(const struct span *a, const struct span *b)
 {
 	return a->kind == b->kind && a->resource == b->resource && !strcmp(a->name, b->name) &&
+	       explained_alike(a, b) &&
 	       bytes_equal(attributes_get(&a->attributes, "db.query.text"),
 			   attributes_get(&b->attributes, "db.query.text"));
 }
@@ -140,6 +146,24 @@ static void print_line(struct tree *t, const struct fold *f, const struct span *
 	fputc('\n', t->options.out);
 }
 
+/* --explain: below a span's line, as far in as its children. */
+static void print_explanation(struct tree *t, const struct span *s, const char *indent)
+{
+	struct bytes rest;
+
+	buf_reset(&t->text);
+	explained_text(&t->text, s);
+	rest = buf_bytes(&t->text);
+	for (int line = 0; rest.len; line++) {
+		size_t end = bytes_find(rest, '\n', 0);
+
+		fprintf(t->options.out, "%*s%s%s  %s%.*s%s\n", LEFT_OF_NAME, "", colour(t, DIM),
+			indent, line ? "  " : "", (int)end, (const char *)rest.data,
+			colour(t, PLAIN));
+		rest = bytes_from(rest, end + 1);
+	}
+}
+
 /* Prints the children of spans[parent], which stand behind it; consecutive leaves that look alike
  * are one line. */
 static void print_children(struct tree *t, const struct trace *trace, size_t parent, int depth,
@@ -174,8 +198,9 @@ static void print_children(struct tree *t, const struct trace *trace, size_t par
 		}
 		snprintf(branch, sizeof(branch), "%s├ ", indent);
 		print_line(t, &f, trace->spans[0], branch);
+		snprintf(branch, sizeof(branch), "%s│ ", indent);
+		print_explanation(t, s, branch);
 		if (has_children(trace, at)) {
-			snprintf(branch, sizeof(branch), "%s│ ", indent);
 			print_children(t, trace, at, depth + 1, branch);
 		}
 		at = next;
@@ -201,8 +226,48 @@ static void on_trace(struct sink *sink, const struct trace *trace)
 			   root->end_ns,
 			   root->outcome == OUTCOME_ERROR };
 	print_line(t, &f, root, "");
+	print_explanation(t, root, "");
 	print_children(t, trace, 0, 1, "");
 	fflush(t->options.out);
+}
+
+/* A line of what was put into t->text, if that is anything. */
+static void print_text(struct tree *t, const char *what)
+{
+	if (t->text.len)
+		fprintf(t->options.out, "  %s: %.*s\n", what, (int)t->text.len,
+			(const char *)t->text.data);
+	buf_reset(&t->text);
+}
+
+static void print_agreement(struct tree *t, const struct summary *s)
+{
+	buf_reset(&t->text);
+	agreement_shares(&t->text, s->parents);
+	print_text(t, "rules");
+	agreement_layers(&t->text, s);
+	print_text(t, "layers");
+	agreement_pairs(&t->text, s, false);
+	print_text(t, "agreement");
+	agreement_closure(&t->text, s);
+	print_text(t, "event loops' chains");
+}
+
+/* Unasked, one line. */
+static void print_notable(struct tree *t, const struct summary *s)
+{
+	size_t shares;
+
+	buf_reset(&t->text);
+	agreement_shares(&t->text, s->parents);
+	shares = t->text.len;
+	buf_add_text(&t->text, "; ");
+	agreement_pairs(&t->text, s, true);
+	if (t->text.len == shares + 2)
+		t->text.len = shares;
+	if (!t->options.explain && s->layer_count)
+		buf_add_text(&t->text, " (--explain says why)");
+	print_text(t, "parents");
 }
 
 static void print_summary(struct tree *t, const struct summary *s)
@@ -224,6 +289,10 @@ static void print_summary(struct tree *t, const struct summary *s)
 		if (s->lost[i].count)
 			fprintf(out, "  not seen: %s %llu\n", s->lost[i].name,
 				(unsigned long long)s->lost[i].count);
+	if (calls && t->options.explain)
+		print_agreement(t, s);
+	else if (agreement_notable(s))
+		print_notable(t, s);
 }
 
 static void on_finish(struct sink *sink, const struct summary *s)
@@ -241,6 +310,7 @@ static void on_free(struct sink *sink)
 	struct tree *t = (struct tree *)sink;
 
 	analysis_free(t->analysis);
+	buf_release(&t->text);
 	memory_free(t);
 }
 
@@ -256,6 +326,7 @@ struct sink *tree_sink_new(const struct tree_options *options)
 		return NULL;
 	}
 	t->options = *options;
+	buf_init(&t->text, TEXT_MAX);
 	t->sink = (struct sink){ .trace = on_trace, .finish = on_finish, .free = on_free };
 	return &t->sink;
 }

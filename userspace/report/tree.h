@@ -10,6 +10,7 @@ struct tree_options {
 	FILE *out;
 	bool colour;
 	uint64_t traces_max; /* stop printing after so many (they are still counted); 0: no limit */
+	bool explain;        /* at the end, too, how calls found their parents */
 	bool quiet;          /* no tree, what was found only */
 };
 

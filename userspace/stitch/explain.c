@@ -140,6 +140,8 @@ void explain_alone(struct node *call, uint64_t held_until_ns, const char *why)
 	if (!e)
 		return;
 	e->held_until_ns = held_until_ns;
+	if (!e->call)
+		why = "a capture does not tell which process made it";
 	if (trace_remote_parent(call)) {
 		e->header = call->propagation.header;
 		e->why = "its own headers name a span, which somebody inside the program made";
