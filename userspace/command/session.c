@@ -108,7 +108,7 @@ static int open_export(struct session *s, const char *name, const char *url, str
 static int open_output(struct session *s, struct error *error)
 {
 	const struct session_options *o = &s->options;
-	struct tree_options tree = { .traces_max = o->traces_max };
+	struct tree_options tree = { .traces_max = o->traces_max, .explain = o->explain };
 
 	s->out = o->output_stderr ? stderr : stdout;
 	if (o->output) {
@@ -214,6 +214,7 @@ struct session *session_new(const struct session_options *o, pid_t started, stru
 	for (size_t i = 0; !err && i < o->routes.count; i++)
 		err = route_rule_add(s->rules.routes, o->routes.items[i], error);
 	stitch.rules = &s->rules;
+	stitch.explain = o->explain;
 	s->stitch = err ? NULL : stitch_new(&stitch);
 	if (!s->stitch)
 		err = error_set(error, err ? err : -ENOMEM, "out of memory");
@@ -382,6 +383,7 @@ void session_totals(const struct session *s, struct summary *out)
 	for (size_t i = 0; i < count; i++)
 		add_loss(out, losses[i].name, losses[i].count);
 	add_stitch_losses(out, n);
+	stitch_summary(n, out);
 }
 
 static void tell_summary(struct session *s)

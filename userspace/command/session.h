@@ -25,7 +25,7 @@ struct session_options {
 	bool no_redact, no_uprobes, no_runtime_hooks;
 	struct option_list routes;
 	const char *otlp, *datadog; /* NULL: not asked for */
-	bool json, help, verbose;
+	bool json, explain, help, verbose;
 	const char *output; /* file for the tree or JSON; NULL: stdout */
 	bool output_stderr; /* NULL: standard error instead */
 	bool no_output;	    /* neither: the command adds sinks of its own */
@@ -66,6 +66,7 @@ struct session_options {
 	{ "duration", 'd', OPTION_DURATION, offsetof(struct session_options, duration_ns), "TIME", "stop after this long (60s, 5m)" }, \
 	{ "json", 0, OPTION_FLAG, offsetof(struct session_options, json), NULL, "one JSON object per span and line" }, \
 	{ "output", 'o', OPTION_TEXT, offsetof(struct session_options, output), "FILE", "write there instead of standard output" }, \
+	{ "explain", 0, OPTION_FLAG, offsetof(struct session_options, explain), NULL, "say for each span how its parent was found, or why it was not" }, \
 	{ "traces", 0, OPTION_NUMBER, offsetof(struct session_options, traces_max), "N", "print at most N trees (all are counted)" }, \
 	{ "colour", 0, OPTION_CHOICE, offsetof(struct session_options, colour_choice), "auto|always|never", "colours; auto: on a terminal" }, \
 	{ "verbose", 'v', OPTION_FLAG, offsetof(struct session_options, verbose), NULL, "say more about what is going on" }, \
