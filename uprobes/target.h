@@ -10,7 +10,7 @@
 
 #include "userspace/base/elf.h"
 
-#define UPROBE_SITES_MAX 128
+#define UPROBE_SITES_MAX 512
 
 struct uprobe_site {
 	const char *program; /* of the target's object */

@@ -10,6 +10,7 @@ extern const struct uprobe_target node_target;
 extern const struct uprobe_target uvloop_target;
 extern const struct uprobe_target queue_target;
 extern const struct uprobe_target greenlet_target;
+extern const struct uprobe_target tokio_target;
 
 const struct uprobe_target *const uprobe_targets[] = {
 	&openssl_target,
@@ -19,5 +20,6 @@ const struct uprobe_target *const uprobe_targets[] = {
 	&uvloop_target,
 	&queue_target,
 	&greenlet_target,
+	&tokio_target,
 	NULL,
 };

@@ -220,6 +220,38 @@ static bool find_in(const struct elf_symbols *table, const char *name, uint32_t 
 	return false;
 }
 
+static bool read_symbol(const struct elf_symbols *table, size_t at, struct elf_symbol *out)
+{
+	struct cursor c =
+		cursor_of(bytes_part(bytes_of(table->entries, table->entries_len), at, SYMBOL_LEN));
+	struct bytes names = bytes_of(table->names, table->names_len);
+	uint32_t offset = cursor_le32(&c);
+	uint8_t type = cursor_u8(&c) & 0xf;
+	uint16_t section = (cursor_u8(&c), cursor_le16(&c));
+
+	*out = (struct elf_symbol){ .function = type == STT_FUNC,
+				    .thread_local_one = type == STT_TLS };
+	out->address = cursor_le64(&c);
+	out->len = cursor_le64(&c);
+	out->name = bytes_from(names, offset);
+	out->name.len = bytes_find(out->name, 0, 0);
+	return !c.failed && section != SHN_UNDEF && out->name.len &&
+	       (out->function || out->thread_local_one || type == STT_OBJECT);
+}
+
+bool elf_next_symbol(const struct elf *e, size_t *at, struct elf_symbol *out)
+{
+	for (; *at < e->tables[0].entries_len + e->tables[1].entries_len;) {
+		bool first = *at < e->tables[0].entries_len;
+		size_t within = first ? *at : *at - e->tables[0].entries_len;
+
+		*at += SYMBOL_LEN;
+		if (read_symbol(&e->tables[!first], within, out))
+			return true;
+	}
+	return false;
+}
+
 bool elf_find(const struct elf *e, const char *name, struct elf_function *out)
 {
 	return find_in(&e->tables[0], name, 1u << STT_FUNC, out) ||

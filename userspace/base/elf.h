@@ -24,11 +24,12 @@ struct elf_segment {
 struct elf {
 	int fd; /* the caller's */
 	uint64_t size;
-	uint64_t start;   /* address of its first instruction */
-	uint32_t machine; /* EM_X86_64, EM_AARCH64, ... */
+	uint64_t start;              /* address of its first instruction */
+	uint32_t machine;            /* EM_X86_64, EM_AARCH64, ... */
 	uint64_t tls_len, tls_align; /* of the thread-local block; 0: none */
 	uint64_t sections_offset;
-	uint32_t section_count, section_names; /* the latter: index of the section with their names */
+	uint32_t section_count,
+		section_names; /* the latter: index of the section with their names */
 	size_t segment_count;
 	struct elf_segment segments[ELF_SEGMENTS_MAX];
 	struct elf_symbols tables[2]; /* .dynsym, .symtab */
@@ -49,10 +50,22 @@ void elf_release(struct elf *e);
 /* A function that this file defines, exported or not. */
 bool elf_find(const struct elf *e, const char *name, struct elf_function *out);
 
-/* The address of a variable that this file defines, or of a thread-local one its place in the block. */
+/* A function or variable that the file defines; names are not to be trusted, nor unique. */
+struct elf_symbol {
+	struct bytes name;
+	uint64_t address, len; /* of a thread-local variable: its place in the block */
+	bool function, thread_local_one;
+};
+
+/* The next one from *at on, which begins at 0; false when there are no more. */
+bool elf_next_symbol(const struct elf *e, size_t *at, struct elf_symbol *out);
+
+/* The address of a variable that this file defines, or of a thread-local one its place in the
+ * block. */
 bool elf_find_variable(const struct elf *e, const char *name, uint64_t *address);
 
-/* Address and length of a section by its name; false when there is none (sections can be stripped). */
+/* Address and length of a section by its name; false when there is none (sections can be stripped).
+ */
 bool elf_section(const struct elf *e, const char *name, uint64_t *address, uint64_t *len);
 
 /* The same, and where it is in the file. */

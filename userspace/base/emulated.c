@@ -15,6 +15,8 @@ static unsigned int kept_as(csh handle, unsigned int reg)
 
 	if (!name)
 		return 0;
+	if (name[0] == 'r' && name[1] >= '0' && name[1] <= '9')
+		return KEEP_R8 << (name[1] >= '8' ? name[1] - '8' : name[2] - '0' + 2);
 	if (name[0] == 'r' || name[0] == 'e')
 		name++;
 	for (unsigned int i = 0; i < 4; i++)
@@ -22,7 +24,7 @@ static unsigned int kept_as(csh handle, unsigned int reg)
 			return 1u << i;
 	if ((name[0] == 's' || name[0] == 'd') && name[1] == 'i')
 		return name[0] == 's' ? KEEP_SI : KEEP_DI;
-	return 0;
+	return name[0] == 'b' && name[1] == 'p' ? KEEP_BP : 0;
 }
 
 static bool changes(csh handle, const cs_insn *i, unsigned int keep)

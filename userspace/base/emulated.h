@@ -17,6 +17,15 @@ enum emulated_keep {
 	KEEP_DX = 1 << 3,
 	KEEP_SI = 1 << 4,
 	KEEP_DI = 1 << 5,
+	KEEP_BP = 1 << 6,
+	KEEP_R8 = 1 << 8,
+	KEEP_R9 = 1 << 9,
+	KEEP_R10 = 1 << 10,
+	KEEP_R11 = 1 << 11,
+	KEEP_R12 = 1 << 12,
+	KEEP_R13 = 1 << 13,
+	KEEP_R14 = 1 << 14,
+	KEEP_R15 = 1 << 15,
 };
 
 /*

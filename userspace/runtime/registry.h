@@ -8,6 +8,7 @@
 	X(go)       \
 	X(jvm)      \
 	X(node)     \
-	X(ruby)
+	X(ruby)     \
+	X(tokio)
 
 #endif
