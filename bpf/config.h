@@ -28,10 +28,12 @@ enum recipe_base {
 	RECIPE_THREAD = 1,   /* the thread pointer: fs on x86-64, tpidr_el0 on arm64 */
 	RECIPE_ABSOLUTE = 2, /* `address` */
 	RECIPE_FOLLOWED = 3, /* none: uprobes tell it (maps.bpf.h, threads_followed) */
+	RECIPE_EPOLL = 8, /* what the process told epoll of the socket that is used (epoll.bpf.h) */
 };
 
 #define RECIPE_NOT_THREADS 0x1u /* what runs moves between threads: which thread it was says nothing */
 #define RECIPE_NESTED 0x2u	/* most often one context serves a thread's requests, others run inside it */
+#define RECIPE_TIED 0x10u /* a unit is a connection's: what is done for it is done for that connection's request */
 #define RECIPE_LAST 0x4u /* the value is the head of a list whose last member counts: it stays */
 /* What runs is mounted on a thread now and then, while a bit of `address` is set in the 64 bits that stand `active`
  * behind the value's place; at other times the thread runs for itself. */

@@ -39,6 +39,7 @@ enum event_direction {
 #define EVENT_NOT_THREADS 0x20 /* `unit` alone tells what runs: the thread says nothing */
 #define EVENT_NESTED 0x40      /* contexts of a thread run inside each other (fibers) */
 #define EVENT_SOCKET_GUESSED 0x08 /* plaintext whose socket is the one last seen with this TLS session */
+#define EVENT_TIED 0x200 /* `unit` is a connection's: what it calls is called for the request that came there */
 
 struct event_header {
 	__u64 time_ns;

@@ -155,6 +155,7 @@ struct tls_call {
 	__u64 len;
 	__u64 stack;  /* pointer at entry, and again at return: whatever is above it has left the call */
 	__u64 socket; /* seen in the nested I/O; 0: none yet */
+	__u64 unit;   /* the same, where the socket says it (epoll.bpf.h) */
 	__u64 time_ns, cpu_ns, runqueue_ns; /* at the last nested I/O: when the bytes moved; 0: none yet */
 	__u32 seq;    /* TCP sequence number of the first nested byte */
 	__u8 direction;

@@ -113,6 +113,10 @@ static __always_inline __u64 recipe_unit(struct task_struct *task, int direction
 		*flags |= EVENT_NOT_THREADS;
 	if (target->recipe.flags & RECIPE_NESTED)
 		*flags |= EVENT_NESTED;
+	if (target->recipe.flags & RECIPE_TIED)
+		*flags |= EVENT_TIED;
+	if (target->recipe.base == RECIPE_EPOLL) /* the socket says it: epoll.bpf.h */
+		return 0;
 	if (target->recipe.base == RECIPE_FOLLOWED)
 		return followed_unit(direction);
 	value = recipe_value_at(task, target, &place);

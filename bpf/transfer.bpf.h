@@ -8,6 +8,7 @@
  */
 
 #include "bpf/buffer.bpf.h"
+#include "bpf/epoll.bpf.h"
 #include "bpf/recipe.bpf.h"
 
 #define AF_UNIX 1
@@ -439,6 +440,8 @@ static __always_inline void transfer(struct sock *sk, struct socket_state *state
 		state->described = send_socket_event(sk, state, m->direction, m->len + m->later);
 	event_begin(s, state, task, m->direction, m->len, 0);
 	s->event.offset = offset_of(state, m);
+	if (s->event.flags & EVENT_TIED)
+		s->event.unit = epoll_unit_of(sk);
 	if (state->counted)
 		s->event.seq = state->seq[direction] - (__u32)m->len;
 	/* More than the socket can hold: the call slept until room was made. */
@@ -474,6 +477,7 @@ static __always_inline bool inside_tls(struct sock *sk, struct socket_state *sta
 	if (call->socket && call->socket != state->inode)
 		call->mixed = 1;
 	call->socket = state->inode;
+	call->unit = epoll_unit_of(sk);
 	if (state->counted && !call->seq && direction == call->direction)
 		call->seq = tcp_seq(sk, direction, len);
 	if (!state->described)

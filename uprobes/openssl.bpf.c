@@ -26,6 +26,7 @@ struct session {
 	struct socket_state socket; /* last seen with it (inode 0: none yet); bytes[] of plaintext */
 	__u32 from_start;           /* all its plaintext was seen */
 	__u32 pad;
+	__u64 unit; /* last seen, where the socket says it */
 };
 
 struct {
@@ -110,6 +111,8 @@ static __always_inline struct session *session_of(const struct tls_call *call, _
 
 	if (call->socket && !call->mixed) {
 		s = session_learn(call->session, call->socket);
+		if (s)
+			s->unit = call->unit;
 	} else { /* read ahead; or it goes through memory, where no socket is ever seen */
 		s = bpf_map_lookup_elem(&sessions, &key);
 		*flags |= EVENT_SOCKET_GUESSED;
@@ -168,6 +171,8 @@ static __always_inline void fill_plaintext(struct scratch *s, __u32 which,
 	if (!head)
 		head = direction == EVENT_IN ? config.head_in : config.head_out;
 	event_begin(s, &session->socket, task, direction, len, flags);
+	if (s->event.flags & EVENT_TIED)
+		s->event.unit = session->unit;
 	s->event.seq = common_number(call, session, direction);
 	if (call->time_ns) { /* when the bytes moved: the other end may have answered since */
 		s->event.header.time_ns = call->time_ns;
@@ -262,13 +267,17 @@ SEC("uprobe")
 int on_set_fd(struct pt_regs *ctx)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct session *s;
 	struct file *file;
 
 	if (!target_with_tls())
 		return 0;
 	file = file_of(task, (__u32)PT_REGS_PARM2(ctx));
-	if (file && file_is_socket(file))
-		session_learn(PT_REGS_PARM1(ctx), BPF_CORE_READ(file, f_inode, i_ino));
+	if (!file || !file_is_socket(file))
+		return 0;
+	s = session_learn(PT_REGS_PARM1(ctx), BPF_CORE_READ(file, f_inode, i_ino));
+	if (s)
+		s->unit = epoll_unit(file);
 	return 0;
 }
 

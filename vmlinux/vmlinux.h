@@ -161,10 +161,45 @@ struct inode {
 	unsigned long i_ino;
 };
 
+struct hlist_node {
+	struct hlist_node *next;
+};
+
+struct hlist_head {
+	struct hlist_node *first;
+};
+
+struct list_head {
+	struct list_head *next;
+};
+
 struct file {
 	struct inode *f_inode;
 	void *private_data;
 	unsigned int f_flags;
+	struct hlist_head *f_ep; /* optional: since v5.11 */
+};
+
+struct file___before_5_11 {
+	struct list_head f_ep_links;
+};
+
+struct epoll_filefd {
+	int fd;
+};
+
+struct epoll_event {
+	__u64 data;
+};
+
+struct epitem {
+	struct epoll_filefd ffd;
+	struct hlist_node fllink;
+	struct epoll_event event;
+};
+
+struct epitem___before_5_11 {
+	struct list_head fllink;
 };
 
 struct fdtable {

@@ -257,6 +257,7 @@ static struct mark mark_of(const struct event_data *e)
 	return (struct mark){
 		.time_ns = e->header.time_ns,
 		.unit = e->unit,
+		.tied = (e->flags & EVENT_TIED) != 0,
 		.not_threads = (e->flags & EVENT_NOT_THREADS) != 0,
 		.nested = (e->flags & EVENT_NESTED) != 0,
 		.cpu_ns = e->cpu_ns,

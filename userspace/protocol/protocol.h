@@ -112,6 +112,7 @@ struct mark {
 	uint64_t runqueue_ns;
 	uint32_t pid;
 	uint32_t tid;
+	uint32_t tied; /* 1: `unit` is a connection's: what it calls is for the request that came there */
 	uint32_t seq; /* TCP: sequence number of the transfer's first byte; else 0 */
 	uint16_t late; /* 1: the call blocked, so time_ns is later than the bytes */
 	uint8_t not_threads; /* 1: units move between threads, `tid` says nothing */

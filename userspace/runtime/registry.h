@@ -7,6 +7,7 @@
 	X(cpython)  \
 	X(go)       \
 	X(jvm)      \
+	X(nginx)    \
 	X(node)     \
 	X(ruby)     \
 	X(tokio)

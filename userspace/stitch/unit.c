@@ -69,12 +69,13 @@ static void call_begins(struct stitch *s, struct node *call)
 
 /*
  * A request waits for its calls. One that an event loop made during the request, and that outlives
- * its response, may be another's: a connection was given back, and whoever waited for it wrote.
+ * its response, may be another's: a connection was given back, and whoever waited for it wrote. Not
+ * where the program itself keeps with a connection for whom it is.
  */
 static bool holds(struct stitch *s, struct node *call, const struct candidate *c)
 {
 	(void)s;
-	return !call->begin.not_threads || !c->request->answered;
+	return !call->begin.not_threads || call->begin.tied || !c->request->answered;
 }
 
 const struct layer unit_layer = {
