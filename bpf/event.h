@@ -24,6 +24,8 @@ enum event_kind {
 	EVENT_END = 3,	   /* struct event_end */
 	EVENT_PROCESS = 4, /* struct event_process */
 	EVENT_UNIT = 5,	   /* struct event_unit */
+	EVENT_RESUMED = 6, /* struct event_resumed */
+	EVENT_WAKE = 7,	   /* struct event_wake */
 };
 
 enum event_direction {
@@ -38,6 +40,8 @@ enum event_direction {
 #define EVENT_TLS_FRESH 0x10  /* the first plaintext of a session that was seen to begin */
 #define EVENT_NOT_THREADS 0x20 /* `unit` alone tells what runs: the thread says nothing */
 #define EVENT_NESTED 0x40      /* contexts of a thread run inside each other (fibers) */
+#define EVENT_WAKES 0x80      /* who wakes whom in this process is told (struct event_wake) */
+#define EVENT_WAITED 0x100    /* another thread had to wake this one since it moved bytes before */
 #define EVENT_SOCKET_GUESSED 0x08 /* plaintext whose socket is the one last seen with this TLS session */
 #define EVENT_TIED 0x200 /* `unit` is a connection's: what it calls is called for the request that came there */
 
@@ -122,6 +126,31 @@ struct event_unit {
 	__u64 ended;	     /* it has ended since */
 };
 
+/* What a read has made go on, on an event loop: promises that its callback has settled. */
+#define EVENT_RESUMED_MAX 64
+struct event_resumed {
+	struct event_header header;
+	__u64 read;  /* the unit that the read has begun: event_data.unit */
+	__u32 count; /* reactions to run, in this order */
+	__u32 told;  /* of them here: at most EVENT_RESUMED_MAX */
+	__u64 units[EVENT_RESUMED_MAX]; /* whose each is; 0: not known. `told` of them are sent */
+};
+
+_Static_assert(sizeof(struct event_resumed) == 24 + 16 + 8 * EVENT_RESUMED_MAX, "event_resumed");
+#define WAKE_SLEPT_THROUGH 0x1u /* woken was asleep already when the waker last moved bytes */
+#define WAKE_MOVED 0x2u		/* an answer or a request was the last that the waker has read or written */
+
+/* What runs has woken what waited for it, in the same process. */
+struct event_wake {
+	struct event_header header; /* the waker's thread */
+	__u64 unit, woken_unit;	    /* as event_data.unit */
+	__u64 stack;		    /* the woken thread's stack pointer where it waits; 0: not known */
+	__u32 woken_tid;
+	__u16 flags; /* EVENT_NOT_THREADS: units alone tell */
+	__u16 what;  /* bits WAKE_* */
+};
+
+_Static_assert(sizeof(struct event_wake) == 56, "event_wake");
 _Static_assert(sizeof(struct event_unit) == 64, "event_unit");
 _Static_assert(sizeof(struct event_header) == 24, "event_header");
 _Static_assert(sizeof(struct event_data) == 24 + 48 + 16, "event_data");

@@ -12,6 +12,9 @@
 #include "bpf/config.h"
 #include "bpf/event.h"
 
+/* Wakes are told: by the scheduler's tracepoint, or of units by a runtime's own hook (capture/wake.c sets them). */
+#define TARGET_WAKES 0x2u
+#define TARGET_UNIT_WAKES 0x4u
 #define TARGET_TLS 0x1u /* this process uses a TLS library that is probed (set by uprobes/) */
 
 /* Filled by user space (first targets) and process.bpf.c (children); emptied at the process's end. */
@@ -81,17 +84,20 @@ struct followed {
 	__u64 object[FOLLOWED_MAX]; /* 0: free */
 	__u64 context[FOLLOWED_MAX];
 	__u8 age[FOLLOWED_MAX]; /* of the last collection that it survived; 0: none yet */
+	__u8 uses[FOLLOWED_MAX]; /* how often it was stored and not taken */
 	__u8 collections;
 	/* Of the microtasks that run in a row: */
 	__u8 reaction; /* the last one was seen to begin */
 	__u8 mixed;    /* they were of several contexts, or of unknown ones */
 	__u8 pad[5];
 	__u64 batch; /* the one that all were of so far; 0: none has run */
+	__u64 read; /* the unit of a read that has made no microtask run yet; 0: none */
+	struct event_resumed resumed; /* being built */
 };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 256); /* 34 KiB each */
+	__uint(max_entries, 256); /* 37 KiB each */
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, __u64); /* pid << 32 | tid */
 	__type(value, struct followed);
@@ -130,6 +136,23 @@ struct {
 	__type(key, struct unit_key);
 	__type(value, struct birth);
 } births SEC(".maps");
+
+/* What moved bytes in a process whose wakes are told; key: the thread's id or the runtime's unit. */
+struct mover {
+	__u64 arrival;	/* when its thread got the processor on which it moved them; the scheduler's clock */
+	__u64 stack;	/* where it waited when it was last told to be woken */
+	__u8 read;	/* the last were read */
+	__u8 waited;	/* woken by another thread since */
+	__u8 told;	/* that was told since */
+	__u8 pad[5];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct unit_key);
+	__type(value, struct mover);
+} movers SEC(".maps");
 
 /* Who started what a thread has just begun to run and that has no id yet (uprobes/greenlet.bpf.c). */
 struct {

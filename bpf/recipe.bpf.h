@@ -24,7 +24,7 @@ static __always_inline __u64 followed_unit(int direction)
 	if (!f)
 		return 0;
 	if (direction == EVENT_IN)
-		f->current = bpf_ktime_get_ns() << 8 | (thread & 0xff);
+		f->read = f->current = bpf_ktime_get_ns() << 8 | (thread & 0xff);
 	return f->current;
 }
 

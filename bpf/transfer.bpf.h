@@ -8,6 +8,7 @@
  */
 
 #include "bpf/buffer.bpf.h"
+#include "bpf/mover.bpf.h"
 #include "bpf/epoll.bpf.h"
 #include "bpf/recipe.bpf.h"
 
@@ -328,6 +329,8 @@ static __always_inline void event_begin(struct scratch *s, const struct socket_s
 		s->event.unit = handover_take(state->inode);
 	if (s->event.flags & EVENT_NOT_THREADS)
 		births_tell(s->event.unit, s->event.header.time_ns);
+	if (s->event.flags & EVENT_WAKES)
+		mover_note(task, &s->event);
 	s->event.pad[0] = s->event.pad[1] = s->event.pad[2] = 0;
 	read_thread_time(task, s->event.header.time_ns, &s->event.cpu_ns, &s->event.runqueue_ns);
 }

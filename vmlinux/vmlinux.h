@@ -56,6 +56,11 @@ enum {
 	BPF_HDR_START_NET = 1,
 };
 
+/* Helpers that not every kernel has: found by name (bpf_core_enum_value_exists). */
+enum bpf_func_id {
+	BPF_FUNC_task_pt_regs = 175,
+};
+
 /* The context of socket filters, as far as we use it: a true layout. */
 struct __sk_buff {
 	__u32 len;
@@ -296,10 +301,12 @@ struct unix_sock {
 struct sched_entity {
 	u64 exec_start;
 	u64 sum_exec_runtime;
+	u64 prev_sum_exec_runtime;
 };
 
 struct sched_info {
 	unsigned long long run_delay;
+	unsigned long long last_arrival;
 };
 
 struct signal_struct {
@@ -329,6 +336,8 @@ struct task_struct {
 	unsigned int flags;
 	struct sched_entity se;
 	struct sched_info sched_info;
+	void *stack;
+	int *clear_child_tid;
 	pid_t pid;
 	pid_t tgid;
 	struct files_struct *files;

@@ -22,6 +22,7 @@
 #include "userspace/capture/object.h"
 #include "userspace/capture/packet_capture.h"
 #include "userspace/capture/ring.h"
+#include "userspace/capture/wake.h"
 
 struct capture {
 	struct capture_options options;
@@ -36,6 +37,7 @@ struct capture {
 	struct packet_capture *packets; /* CAPTURE_PACKET only */
 	struct attach *attach;
 	struct recipes *recipes; /* NULL: no uprobes */
+	struct wakes *wakes;	 /* NULL: not wanted, or refused */
 	struct packet_losses final_packets;
 	struct connection_counters final; /* sums when the sockets have been freed */
 	struct socket_counters final_sockets;
@@ -137,6 +139,8 @@ static void load_uprobes(struct capture *c)
 	struct config config = config_of(&c->options);
 
 	c->attach = attach_new(c->process->obj, &config, c->options.runtime_hooks, &c->hooks);
+	if (c->options.runtime_hooks)
+		c->wakes = wakes_new(c->process->obj, &config, &c->hooks);
 }
 
 /* The hook of the mode, or in AUTO the first that works. */
@@ -188,12 +192,15 @@ static void on_process(struct capture *c, const struct event_process *e)
 		targets_forked(c->targets, e->header.pid, e->parent);
 		attach_add_child(c->attach, e->header.pid, e->parent, mark.time_ns);
 		recipes_add(c->recipes, e->header.pid, mark.time_ns);
+		wakes_add(c->wakes, e->header.pid, mark.time_ns);
 	} else if (e->what == PROCESS_EXEC) {
 		targets_execed(c->targets, e->header.pid);
 		attach_add(c->attach, e->header.pid, mark.time_ns);
 		recipes_add(c->recipes, e->header.pid, mark.time_ns);
+		wakes_add(c->wakes, e->header.pid, mark.time_ns);
 	} else if (e->what == PROCESS_EXIT) {
 		attach_remove(c->attach, e->header.pid);
+		wakes_remove(c->wakes, e->header.pid);
 		recipes_remove(c->recipes, e->header.pid);
 		socket_table_process_gone(c->sockets, e->header.pid, &mark);
 		targets_exited(c->targets, e->header.pid, e->header.time_ns);
@@ -224,6 +231,10 @@ static void on_event(void *context, const struct event_header *event)
 		on_process(c, (const void *)event);
 	else if (event->kind == EVENT_UNIT)
 		on_unit(c, (const void *)event);
+	else if (event->kind == EVENT_WAKE && c->options.woken)
+		c->options.woken(c->options.stitch, (const void *)event);
+	else if (event->kind == EVENT_RESUMED && c->options.resumed)
+		c->options.resumed(c->options.stitch, (const void *)event);
 	else
 		socket_table_event(c->sockets, event);
 }
@@ -301,6 +312,7 @@ void capture_free(struct capture *c)
 	capture_finish(c);
 	attach_free(c->attach);
 	recipes_free(c->recipes);
+	wakes_free(c->wakes);
 	socket_bpf__destroy(c->socket);
 	syscall_bpf__destroy(c->syscall);
 	ring_free(c->ring);
@@ -328,6 +340,7 @@ int capture_add(struct capture *c, uint32_t pid, struct error *error)
 	/* It moves bytes already: what runs there first, for probes take a while. */
 	recipes_add_new(c->recipes, c->targets, clock_now_ns());
 	attach_add_new(c->attach, c->targets, clock_now_ns());
+	wakes_add_new(c->wakes, c->targets, clock_now_ns());
 	return err || !c->packets ? err : packet_capture_add(c->packets, pid, error);
 }
 
@@ -344,6 +357,7 @@ void capture_drain(struct capture *c, bool last)
 	if (!last) {
 		attach_tick(c->attach, clock_now_ns());
 		recipes_tick(c->recipes, clock_now_ns());
+		wakes_tick(c->wakes, clock_now_ns());
 	}
 }
 
@@ -418,7 +432,7 @@ size_t capture_losses(struct capture *c, struct loss *out, size_t max)
 		 object_recursion_misses(c->process->obj) +
 			 object_recursion_misses(c->socket ? c->socket->obj : NULL) +
 			 object_recursion_misses(c->syscall ? c->syscall->obj : NULL) +
-			 attach_misses(c->attach));
+			 attach_misses(c->attach) + wakes_misses(c->wakes));
 	return count;
 }
 
@@ -460,6 +474,7 @@ void capture_probe(struct hook_table *table)
 			note(&c, HOOK_TLS, attach_probe(c.attach));
 	}
 	probe_packet(&c);
+	wakes_free(c.wakes);
 	attach_free(c.attach);
 	socket_bpf__destroy(c.socket);
 	syscall_bpf__destroy(c.syscall);

@@ -34,6 +34,8 @@ struct capture_options {
 	void (*unit_born)(void *stitch, uint32_t pid, uint64_t child, uint64_t parent, uint64_t time_ns,
 			  uint64_t origin);
 	void (*unit_ended)(void *stitch, uint32_t pid, uint64_t unit);
+	void (*woken)(void *stitch, const struct event_wake *e);
+	void (*resumed)(void *stitch, const struct event_resumed *e);
 };
 
 struct capture;

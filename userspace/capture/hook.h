@@ -17,6 +17,7 @@
 	X(TCP_STATE, "tcp-state", "connections end when they fall silent, not when they close")   \
 	X(TLS, "tls", "the plaintext of TLS connections (OpenSSL) is not seen")                   \
 	X(RUNTIME, "runtime", "tasks that a request's own task starts are not known to be its own") \
+	X(WAKE, "wake", "work that is handed to threads of a pool is not known to be a request's") \
 	X(PACKET, "packet", "no capture from packets")
 
 enum hook {

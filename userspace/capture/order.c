@@ -54,6 +54,7 @@ static void batch_reset(struct order_batch *b)
 static bool well_formed(const struct event_header *h, size_t size)
 {
 	const struct event_data *d = (const void *)h;
+	const struct event_resumed *r = (const void *)h;
 
 	if (size < sizeof(*h))
 		return false;
@@ -70,6 +71,12 @@ static bool well_formed(const struct event_header *h, size_t size)
 		return size >= sizeof(struct event_process);
 	case EVENT_UNIT:
 		return size >= sizeof(struct event_unit);
+	case EVENT_WAKE:
+		return size >= sizeof(struct event_wake);
+	case EVENT_RESUMED:
+		return size >= offsetof(struct event_resumed, units) &&
+		       r->told <= EVENT_RESUMED_MAX && r->told <= r->count &&
+		       size - offsetof(struct event_resumed, units) >= r->told * sizeof(r->units[0]);
 	}
 	return false;
 }

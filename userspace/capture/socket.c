@@ -260,6 +260,8 @@ static struct mark mark_of(const struct event_data *e)
 		.tied = (e->flags & EVENT_TIED) != 0,
 		.not_threads = (e->flags & EVENT_NOT_THREADS) != 0,
 		.nested = (e->flags & EVENT_NESTED) != 0,
+		.wakes = (e->flags & EVENT_WAKES) != 0,
+		.waited = (e->flags & EVENT_WAITED) != 0,
 		.cpu_ns = e->cpu_ns,
 		.runqueue_ns = e->runqueue_ns,
 		.pid = e->header.pid,

@@ -149,6 +149,28 @@ static void unit_has_ended(void *stitch, uint32_t pid, uint64_t unit)
 	stitch_unit_ended(stitch, pid, unit);
 }
 
+static void has_resumed(void *stitch, const struct event_resumed *e)
+{
+	stitch_resumed(stitch, &(struct resumed){ .read = e->read,
+						  .units = (const void *)e->units,
+						  .pid = e->header.pid,
+						  .count = e->count,
+						  .told = e->told });
+}
+
+static void has_woken(void *stitch, const struct event_wake *e)
+{
+	bool units = e->flags & EVENT_NOT_THREADS;
+
+	stitch_woken(stitch, &(struct wake){ .time_ns = e->header.time_ns,
+					     .by = units ? e->unit : e->header.tid,
+					     .woken = units ? e->woken_unit : e->woken_tid,
+					     .stack = e->stack,
+					     .pid = e->header.pid,
+					     .moved = e->what & WAKE_MOVED,
+					     .slept_through = e->what & WAKE_SLEPT_THROUGH });
+}
+
 static void forget_process(void *stitch, uint32_t pid)
 {
 	stitch_process_gone(stitch, pid);
@@ -170,6 +192,8 @@ static int open_capture(struct session *s, pid_t started, struct error *error)
 		.process_gone = forget_process,
 		.unit_born = unit_was_born,
 		.unit_ended = unit_has_ended,
+		.woken = has_woken,
+		.resumed = has_resumed,
 	};
 	struct select_pids none;
 	int err = 0;

@@ -117,6 +117,8 @@ struct mark {
 	uint16_t late; /* 1: the call blocked, so time_ns is later than the bytes */
 	uint8_t not_threads; /* 1: units move between threads, `tid` says nothing */
 	uint8_t nested; /* 1: units of a thread run inside each other (fibers) */
+	uint8_t wakes;	/* 1: who wakes whom in this process is told (stitch_woken) */
+	uint8_t waited; /* 1: another thread had to wake this one since its last transfer */
 };
 
 /* A request with its answer. Made and paired by exchange.c; `own` and `text` belong to the protocol. */

@@ -21,7 +21,9 @@ struct node;
 	X(unit)      \
 	X(context)   \
 	X(lineage)   \
+	X(resumed)   \
 	X(responder) \
+	X(completion) \
 	X(exclusive) \
 	X(segment)
 
@@ -86,6 +88,10 @@ struct node {
 	struct list open;     /* in its process's open requests, or held calls */
 	struct list ended_at; /* in stitch's list of ended roots that are not out yet, or of held
 				 calls */
+	struct list replied;  /* its answer was read, and whom that made go on is not told yet */
+	uint64_t reply_unit;  /* what that read began (resumed.c) */
+	uint32_t reply_tid;
+	bool undecided;       /* ended, and has not chosen its parent */
 	struct list made;     /* in its unit's calls, or in a request's chain */
 	struct list
 		chain; /* of a request: calls that its callbacks made, as it seems (segment.c) */
@@ -101,6 +107,7 @@ struct node {
 	struct mark begin, read,
 		end;      /* request's first byte, request known, last byte of the answer */
 	uint64_t born_ns; /* when what made it was started, if that is over; 0: it is not */
+	uint32_t ordinal;     /* of a worker's call, from 1 on; 0: it is no worker's (completion.c) */
 	uint32_t generation, context_generation; /* of the units that count it */
 	struct propagation propagation;
 	struct wire_key key;

@@ -3,6 +3,7 @@
 #include "userspace/stitch/process.h"
 
 #include "userspace/base/memory.h"
+#include "userspace/stitch/completion.h"
 
 #define PROCESSES_MAX 32768
 #define GENERATIONS_MAX 8
@@ -17,6 +18,13 @@ struct unit_entry {
 	struct unit_requests requests; /* first: what unit_of() returns */
 	struct unit_key key;
 };
+
+static void unit_free(struct unit_entry *u)
+{
+	if (u)
+		completion_free(u->requests.completion);
+	memory_free(u);
+}
 
 void process_table_init(struct process_table *t)
 {
@@ -37,7 +45,7 @@ void process_table_release(struct process_table *t)
 	}
 	at = 0;
 	while ((value = map_next(&t->units, &at)))
-		memory_free(value);
+		unit_free(value);
 	map_release(&t->processes);
 	map_release(&t->units);
 	origins_release(&t->origins);
@@ -95,7 +103,7 @@ static void forget_units(struct process_table *t, bool full)
 		}
 		unit_leave(&u->requests);
 		map_remove(&t->units, &u->key);
-		memory_free(u);
+		unit_free(u);
 	}
 }
 
@@ -128,7 +136,7 @@ struct unit_requests *unit_of(struct process_table *t, uint32_t pid, uint64_t un
 	make_room(t);
 	u = memory_new(sizeof(*u));
 	if (!u || map_set(&t->units, &key, u)) {
-		memory_free(u);
+		unit_free(u);
 		return NULL;
 	}
 	u->key = key;
@@ -280,6 +288,6 @@ void process_gone(struct process_table *t, uint32_t pid)
 			continue;
 		unit_leave(&u->requests);
 		map_remove(&t->units, &u->key);
-		memory_free(u);
+		unit_free(u);
 	}
 }

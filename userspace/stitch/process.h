@@ -13,8 +13,10 @@
 struct process_requests {
 	uint32_t pid;
 	uint32_t open_count;
+	bool resumes;    /* its loops tell whom a read has made go on */
 	uint64_t opened; /* requests ever opened: tells whether another one came in between */
 	struct segments *segments; /* segment.c's own; NULL: none */
+	uint32_t closed_works, silent_works; /* completion.c's: workers waited after one */
 	struct list open;          /* oldest first */
 	struct list held; /* ended calls that an open request may still claim, in the order of their
 			     end */
@@ -35,6 +37,9 @@ struct unit_requests {
 	struct list calls;    /* its calls without a parent so far, by begin */
 	struct unit_requests *parent; /* what started it; NULL: not known */
 	struct list children, sibling;
+	struct completion *completion; /* completion.c's own; NULL: none */
+	uint32_t calls_made, calls_answered, quiet_until; /* of a worker, for completion.c */
+	uint64_t last_socket;				  /* of its last call */
 	uint64_t born_ns; /* when that was */
 	uint64_t origin;  /* and where: origin.h */
 };

@@ -11,6 +11,7 @@
 #include "userspace/stitch/agreement.h"
 #include "userspace/stitch/explain.h"
 #include "userspace/stitch/fill.h"
+#include "userspace/stitch/resumed.h"
 #include "userspace/stitch/state.h"
 #include "userspace/stitch/trace.h"
 
@@ -29,6 +30,7 @@ struct stitch *stitch_new(const struct stitch_options *options)
 	map_init(&s->requests, sizeof(struct wire_key), WIRE_MAX);
 	list_init(&s->ended);
 	list_init(&s->held);
+	list_init(&s->replied);
 	return s;
 }
 
@@ -191,13 +193,14 @@ static void end_request(struct stitch *s, struct node *n)
 	finish_review(s, node_top(n));
 }
 
-static void end_call(struct stitch *s, struct node *n)
+void stitch_decide(struct stitch *s, struct node *n)
 {
 	enum parent_rule rule = PARENT_NONE;
 	struct node *parent;
 	bool conflict;
 	double sure = 0;
 
+	n->undecided = false;
 	parent = link_decide(n, &rule, &sure, &conflict);
 	s->counters.conflicts += conflict;
 	agreement_decided(&s->counters, n, parent);
@@ -236,8 +239,8 @@ static void on_end(void *context, struct connection *c, struct exchange *x)
 	fill_span(n, info, c, x, s->options.rules);
 	if (n->request)
 		end_request(s, n);
-	else
-		end_call(s, n);
+	else if (!resumed_waits(s, n))
+		stitch_decide(s, n);
 }
 
 /* Its children lose their parent: what they belonged to was a mistake. */
@@ -279,6 +282,7 @@ const struct connection_observer stitch_observer = {
 
 void stitch_process_gone(struct stitch *s, uint32_t pid)
 {
+	resumed_tick(s, UINT64_MAX);
 	held_process_gone(s, pid);
 	process_gone(&s->processes, pid);
 }
@@ -294,6 +298,11 @@ void stitch_unit_ended(struct stitch *s, uint32_t pid, uint64_t unit)
 	unit_ended(&s->processes, pid, unit);
 }
 
+void stitch_woken(struct stitch *s, const struct wake *w)
+{
+	completion_woken(s, w);
+}
+
 void stitch_set_targets(struct stitch *s, struct targets *targets)
 {
 	s->targets = targets;
@@ -301,6 +310,7 @@ void stitch_set_targets(struct stitch *s, struct targets *targets)
 
 void stitch_tick(struct stitch *s, uint64_t now_ns)
 {
+	resumed_tick(s, now_ns);
 	held_tick(s, now_ns);
 	finish_tick(s, now_ns);
 	for (size_t i = 0; i < s->sink_count; i++)
@@ -310,6 +320,7 @@ void stitch_tick(struct stitch *s, uint64_t now_ns)
 
 void stitch_flush(struct stitch *s)
 {
+	resumed_tick(s, UINT64_MAX);
 	held_tick(s, UINT64_MAX);
 	finish_tick(s, UINT64_MAX);
 }

@@ -10,6 +10,7 @@
 #include "userspace/capture/target.h"
 #include "userspace/span/rules.h"
 #include "userspace/span/sink.h"
+#include "userspace/stitch/completion.h"
 #include "userspace/stitch/process.h"
 
 #define SINKS_MAX 8
@@ -61,7 +62,20 @@ void stitch_process_gone(struct stitch *s, uint32_t pid);
 /* The unit `parent` has started the unit `child` (marks' `unit`); origin: see origin.h. */
 void stitch_unit_born(struct stitch *s, uint32_t pid, uint64_t child, uint64_t parent,
 		      uint64_t time_ns, uint64_t origin);
+
+/* What a read has begun (marks' `unit`) has made go on `count` promises, whose units these are, in
+ * order; 0: not known. Only the first `told` are told. */
+struct resumed {
+	uint64_t read;
+	const uint64_t *units;
+	uint32_t pid, count, told;
+};
+
+void stitch_resumed(struct stitch *s, const struct resumed *r);
 void stitch_unit_ended(struct stitch *s, uint32_t pid, uint64_t unit);
+
+/* What runs has woken what waited. */
+void stitch_woken(struct stitch *s, const struct wake *w);
 
 const struct stitch_counters *stitch_counters(const struct stitch *s);
 

@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Layer L5: a worker that has finished wakes who waits for its work. The call that it made last
+ * belongs to the request of the thread that it wakes before its next one, if
+ *
+ *   - that thread had read the request, its only one, before the call began,
+ *   - it slept already when the worker read the call's answer: what waits for a lock or for a place
+ *     in a queue mostly begins to wait later,
+ *   - no owner of another request was woken as well, and
+ *   - it does not go on with the very connection that the worker has given back: then it waited
+ *     for that. With it everything is out that it waited for at the same place.
+ *
+ * Known when the request is answered: calls are held until then (held.c). A worker's earlier calls
+ * since its last wake are the request's too, but only in a process where no worker is ever seen to
+ * wait for work without having told somebody that it was done.
+ *
+ * Says nothing where threads are no units, of what reads requests itself, and of threads that make
+ * several calls at once: event loops.
+ */
+#include "userspace/stitch/completion.h"
+
+#include "userspace/base/memory.h"
+#include "userspace/stitch/stitch.h"
+
+#define TOLD_MAX 16
+#define WAKERS_MAX 64
+#define QUIET_CALLS 64 /* after two at once */
+#define CLOSED_MIN 20
+#define CLOSED_PER_OPEN 1000
+
+/* An owner that a worker has woken. */
+struct told {
+	uint64_t time_ns;
+	uint64_t woken;   /* the owner */
+	uint64_t request; /* its number in the process */
+	uint64_t stack;
+	uint64_t socket; /* of the worker's last call */
+	uint32_t call;   /* and that call's number */
+	bool dropped;
+};
+
+struct completion {
+	/* As a worker: the last ones first in, first out. */
+	struct told told[TOLD_MAX];
+	size_t told_count; /* ever */
+	/* As an owner: who has woken it since it read its request. */
+	uint64_t wakers[WAKERS_MAX];
+	size_t waker_count;
+	bool wakers_lost;
+	uint64_t acted_ns;              /* when it last moved bytes */
+	uint64_t woken_ns, woken_stack; /* by whomever, since */
+};
+
+void completion_free(struct completion *c)
+{
+	memory_free(c);
+}
+
+static struct completion *completion_of(struct unit_requests *u)
+{
+	if (!u->completion)
+		u->completion = memory_new(sizeof(*u->completion));
+	return u->completion;
+}
+
+static bool owns(const struct unit_requests *u)
+{
+	return u && u->only && !u->shared && !u->hosts;
+}
+
+/* Made of others' work only, as far as is known. */
+static bool works(const struct unit_requests *u)
+{
+	return u && !u->open_count && !u->served && !u->shared && !u->hosts;
+}
+
+static struct unit_requests *unit_that(struct stitch *s, const struct mark *mark)
+{
+	if (!mark->wakes || unit_of_context(stitch_processes(s), mark))
+		return NULL;
+	return unit_of_thread(stitch_processes(s), mark);
+}
+
+/* ---- wakes ---------------------------------------------------------------------------------- */
+
+static void note_waker(struct completion *c, uint64_t by)
+{
+	for (size_t i = 0; i < c->waker_count; i++)
+		if (c->wakers[i] == by)
+			return;
+	if (c->waker_count < WAKERS_MAX)
+		c->wakers[c->waker_count++] = by;
+	else
+		c->wakers_lost = true;
+}
+
+void completion_woken(struct stitch *s, const struct wake *w)
+{
+	struct unit_requests *owner = unit_of(stitch_processes(s), w->pid, w->woken), *by;
+	struct completion *c;
+
+	if (!owns(owner))
+		return;
+	c = completion_of(owner);
+	if (!c)
+		return;
+	c->woken_ns = w->time_ns;
+	c->woken_stack = w->stack;
+	by = unit_of(stitch_processes(s), w->pid, w->by);
+	if (!w->moved || !w->slept_through || by == owner || !works(by) ||
+	    by->calls_answered != by->calls_made || by->calls_made <= by->quiet_until ||
+	    !completion_of(by))
+		return;
+	by->completion->told[by->completion->told_count++ % TOLD_MAX] = (struct told){
+		.time_ns = w->time_ns,
+		.woken = w->woken,
+		.request = owner->only->number,
+		.stack = w->stack,
+		.socket = by->last_socket,
+		.call = by->calls_made,
+	};
+	note_waker(c, w->by);
+}
+
+/* ---- what the woken thread does then -------------------------------------------------------- */
+
+struct act {
+	struct stitch *stitch;
+	struct unit_requests *owner;
+	uint64_t unit;
+	uint32_t pid;
+	uint64_t time_ns;
+	uint64_t socket; /* of a call; 0: an answer */
+};
+
+/* The owner's wakes since it acted before, one after the other in *told; NULL: no more. */
+static struct told *next_told(const struct act *a, size_t *at)
+{
+	const struct completion *c = a->owner->completion;
+
+	for (; *at < c->waker_count * TOLD_MAX; ++*at) {
+		struct unit_requests *by =
+			unit_of(stitch_processes(a->stitch), a->pid, c->wakers[*at / TOLD_MAX]);
+		struct told *t =
+			by && by->completion ? &by->completion->told[*at % TOLD_MAX] : NULL;
+
+		if (!t || t->woken != a->unit || t->dropped || t->time_ns <= c->acted_ns ||
+		    t->time_ns > a->time_ns)
+			continue;
+		++*at;
+		return t;
+	}
+	return NULL;
+}
+
+/* What it waited for elsewhere before its last wait let it go on to wait, not to work. */
+static void acts(const struct act *a)
+{
+	struct completion *c = a->owner->completion;
+	bool handed_on = false;
+	struct told *t;
+	size_t at = 0;
+
+	while ((t = next_told(a, &at)))
+		handed_on |= a->socket && t->socket == a->socket;
+	for (at = 0; (t = next_told(a, &at));)
+		t->dropped = handed_on || t->stack != c->woken_stack;
+	c->acted_ns = a->time_ns;
+}
+
+static void owner_acts(struct stitch *s, const struct mark *mark, uint64_t socket)
+{
+	struct unit_requests *u = unit_that(s, mark);
+	struct act a = {
+		s, u, mark->not_threads ? mark->unit : mark->tid, mark->pid, mark->time_ns, socket
+	};
+
+	if (u && u->completion)
+		acts(&a);
+}
+
+/* ---- claims --------------------------------------------------------------------------------- */
+
+/* Does no worker of the process go to wait for work in silence? */
+static bool all_tell(struct stitch *s, uint32_t pid)
+{
+	const struct process_requests *p = process_of(stitch_processes(s), pid);
+
+	return p && p->closed_works >= CLOSED_MIN &&
+	       p->closed_works / CLOSED_PER_OPEN >= p->silent_works;
+}
+
+/* Nobody else was woken between the same two calls, and nothing of it is forgotten. */
+static bool alone(const struct completion *c, const struct told *t)
+{
+	for (size_t i = 0; i < TOLD_MAX && i < c->told_count; i++) {
+		const struct told *other = &c->told[i];
+
+		if (!other->dropped && other->call == t->call && other->request != t->request)
+			return false;
+	}
+	return c->told_count <= TOLD_MAX || c->told[c->told_count % TOLD_MAX].call < t->call;
+}
+
+/* The call before which the work began; of that one's own. */
+static uint32_t work_began(const struct completion *c, const struct told *t)
+{
+	uint32_t before = 0;
+
+	if (c->told_count > TOLD_MAX)
+		before = c->told[c->told_count % TOLD_MAX].call;
+	for (size_t i = 0; i < TOLD_MAX && i < c->told_count; i++)
+		if (!c->told[i].dropped && c->told[i].call < t->call && c->told[i].call > before)
+			before = c->told[i].call;
+	return before;
+}
+
+static void claim_calls(struct stitch *s, struct node *request, struct unit_requests *by,
+			const struct told *t)
+{
+	uint32_t before =
+		all_tell(s, request->read.pid) ? work_began(by->completion, t) : t->call - 1;
+	struct list *at, *next;
+
+	if (before < by->quiet_until)
+		before = by->quiet_until;
+
+	for (at = by->calls.next; at != &by->calls; at = next) {
+		struct node *call = LIST_ENTRY(at, struct node, made);
+
+		next = at->next;
+		if (call->ordinal <= before || call->ordinal > t->call ||
+		    call->begin.time_ns < request->read.time_ns)
+			continue;
+		if (call->held)
+			stitch_claim(s, call, request, LAYER_completion);
+		else if (!call->ended && !call->candidates[LAYER_completion].request)
+			link_propose(call, LAYER_completion, request, 0);
+	}
+}
+
+static void claim_from(struct stitch *s, struct node *request, struct unit_requests *by)
+{
+	const struct completion *c = by->completion;
+
+	for (size_t i = 0; i < TOLD_MAX && i < c->told_count; i++) {
+		const struct told *t = &c->told[i];
+
+		if (!t->dropped && t->request == request->number && alone(c, t))
+			claim_calls(s, request, by, t);
+	}
+}
+
+static void request_answered(struct stitch *s, struct node *request, const struct mark *answer)
+{
+	struct unit_requests *owner = unit_that(s, &request->read);
+	struct completion *c = owner ? owner->completion : NULL;
+
+	if (answer->pid == request->read.pid)
+		owner_acts(s, answer, 0);
+	if (!c || c->wakers_lost || owner->only != request || !owns(owner))
+		return;
+	for (size_t i = 0; i < c->waker_count; i++) {
+		struct unit_requests *by =
+			unit_of(stitch_processes(s), request->read.pid, c->wakers[i]);
+
+		if (by && by->completion && works(by))
+			claim_from(s, request, by);
+	}
+}
+
+static void request_opens(struct stitch *s, struct node *request)
+{
+	struct unit_requests *owner = unit_that(s, &request->read);
+
+	if (!owner || !owner->completion)
+		return;
+	owner->completion->waker_count = 0;
+	owner->completion->wakers_lost = false;
+	owner->completion->acted_ns = request->read.time_ns;
+}
+
+/* ---- calls ---------------------------------------------------------------------------------- */
+
+/* It waited for somebody: for work, most likely. Had it told that its last one was done? */
+static void count_work(struct stitch *s, const struct unit_requests *u, uint32_t pid)
+{
+	struct process_requests *p = process_of(stitch_processes(s), pid);
+	const struct completion *c = u->completion;
+
+	if (!p || !u->calls_made)
+		return;
+	if (c && c->told_count && c->told[(c->told_count - 1) % TOLD_MAX].call == u->calls_made)
+		p->closed_works++;
+	else
+		p->silent_works++;
+}
+
+static void call_begins(struct stitch *s, struct node *call)
+{
+	struct unit_requests *u = unit_that(s, &call->begin);
+
+	if (!u)
+		return;
+	owner_acts(s, &call->begin, call->socket);
+	if (!works(u))
+		return;
+	if (call->begin.waited)
+		count_work(s, u, call->begin.pid);
+	if (u->calls_answered != u->calls_made)
+		u->quiet_until = u->calls_made + QUIET_CALLS;
+	u->last_socket = call->socket;
+	call->ordinal = ++u->calls_made;
+}
+
+static void call_answered(struct stitch *s, struct node *call, const struct mark *first,
+			  const struct mark *last)
+{
+	struct unit_requests *u = unit_that(s, &call->begin);
+
+	(void)last;
+	if (u && first->tid == call->begin.tid && call->ordinal == u->calls_made)
+		u->calls_answered = u->calls_made;
+}
+
+const struct layer completion_layer = {
+	.name = "completion",
+	.rule = PARENT_COMPLETION,
+	.sure = 0.97,
+	.request_opens = request_opens,
+	.request_answered = request_answered,
+	.call_begins = call_begins,
+	.call_answered = call_answered,
+};
