@@ -43,9 +43,9 @@ static void on_trace(struct sink *sink, const struct trace *trace)
 		keep(w, trace->spans[i]);
 }
 
-bool world_init(struct world *w)
+static bool init(struct world *w, bool explain)
 {
-	struct stitch_options options = { .rules = &w->rules };
+	struct stitch_options options = { .rules = &w->rules, .explain = explain };
 
 	*w = (struct world){ .sink.trace = on_trace, .now_ns = 1000000000 };
 	w->spans = calloc(WORLD_SPANS_MAX, sizeof(*w->spans));
@@ -56,6 +56,16 @@ bool world_init(struct world *w)
 		return false;
 	stitch_add_sink(w->stitch, &w->sink);
 	return true;
+}
+
+bool world_init(struct world *w)
+{
+	return init(w, false);
+}
+
+bool world_init_explained(struct world *w)
+{
+	return init(w, true);
 }
 
 void world_release(struct world *w)

@@ -51,6 +51,7 @@ struct who {
 };
 
 bool world_init(struct world *w);
+bool world_init_explained(struct world *w); /* spans get explanations */
 void world_release(struct world *w);
 
 /* A connection's end in process pid: 127.0.0.1 on both sides with these ports. */

@@ -152,7 +152,7 @@ static void test_golden(void **state)
 			    "      3 http calls, 0 "
 			    "errors, mean 4.0ms\n"
 			    "\nhow complete this is\n"
-			    "  parents: known for 100.0% of 30 calls (unit 27, connection 3)\n"
+			    "  parents: known for 100.0% of 30 calls: unit 27 (90.0%), connection 3 (10.0%)\n"
 			    "  time: accounted for 81.8% of all requests' time\n");
 }
 
@@ -169,7 +169,7 @@ static void test_nothing(void **state)
 	print(NULL);
 	assert_has("\nno requests: only calls,");
 	assert_has("  SELECT ?\n");
-	assert_has("parents: known for 0.0% of 1 calls (none 1)");
+	assert_has("parents: known for 0.0% of 1 calls: none 1 (100.0%)");
 	make_orders();
 	add();
 	options.filter.endpoint = "nowhere";

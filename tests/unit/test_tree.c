@@ -168,7 +168,41 @@ static void test_summary(void **state)
 	assert_non_null(end);
 	assert_string_equal(
 		end,
-		"\n6 spans in 2 traces; parent known for 75.0% of 4 calls\n  not seen: gaps 7\n");
+		"\n6 spans in 2 traces; parent known for 75.0% of 4 calls\n  not seen: gaps 7\n"
+		"  parents: unit 75.0%, none 25.0%\n");
+}
+
+/* Asked for, all that is known; unasked, what is odd. */
+static void test_agreement(void **state)
+{
+	static const struct tree_options quiet = { .quiet = true },
+					 explain = { .quiet = true, .explain = true };
+	struct summary summary = {
+		.spans = 1000,
+		.parents = { [PARENT_UNIT] = 999, [PARENT_NONE] = 1 },
+		.layers = { { "unit", 1000, 999, 1 }, { "exclusive", 0, 0, 0 } },
+		.layer_count = 2,
+		.pairs = { { "unit", "exclusive", 7, 0 } },
+		.pair_count = 1,
+		.closure = { 60, 1, 2, 1 },
+	};
+
+	(void)state;
+	run(&quiet, &summary);
+	assert_null(strstr(text, "parents:"));
+	assert_null(strstr(text, "agree"));
+	run(&explain, &summary);
+	assert_non_null(strstr(text,
+			       "\n  rules: unit 99.9%, none 0.1%\n"
+			       "  layers: unit 1000 proposed, 999 chosen, 1 withdrawn\n"
+			       "  agreement: unit and exclusive agree on 7 calls, disagree "
+			       "on 0\n"
+			       "  event loops' chains: 60 chains closed, 1 broken; believed in "
+			       "1 of 2 processes\n"));
+	summary.pairs[0].disagreed = 2;
+	run(&quiet, &summary);
+	assert_non_null(strstr(text, "\n  parents: unit 99.9%, none 0.1%; unit and exclusive agree "
+				     "on 7 calls, disagree on 2 (--explain says why)\n"));
 }
 
 static void test_durations(void **state)
@@ -205,7 +239,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_golden),    TEST(test_fold),         TEST(test_limits),
 		TEST(test_colour),    TEST(test_hostile_text), TEST(test_summary),
-		TEST(test_durations),
+		TEST(test_agreement), TEST(test_durations),
 	};
 
 	return cmocka_run_group_tests_name("tree", tests, NULL, NULL);

@@ -3,9 +3,12 @@
 #include "userspace/report/html_report.h"
 
 #include "userspace/base/clock.h"
+#include "userspace/report/agreement.h"
 #include "userspace/report/html_bins.h"
 #include "userspace/report/html_data.h"
 #include "userspace/store/recording.h"
+
+#define AGREEMENT_TEXT_MAX 4096
 
 struct report {
 	struct json *j;
@@ -56,6 +59,23 @@ static void put_losses(struct json *j, const struct recordings *r)
 		if (s.lost[i].count)
 			json_key(j, s.lost[i].name), json_uint(j, s.lost[i].count);
 	json_object_end(j);
+}
+
+/* How layers of stitching agreed, in words. */
+static void put_agreement(struct json *j, const struct recordings *r)
+{
+	struct summary s = { 0 };
+	struct buf text;
+
+	if (r)
+		recordings_summary(r, &s);
+	buf_init(&text, AGREEMENT_TEXT_MAX);
+	agreement_pairs(&text, &s, false);
+	if (text.len && s.closure.processes)
+		buf_add_text(&text, "; ");
+	agreement_closure(&text, &s);
+	json_key(j, "agreement"), json_string(j, buf_bytes(&text));
+	buf_release(&text);
 }
 
 static void put_services(struct report *p)
@@ -245,6 +265,7 @@ void html_report_data(struct json *j, const struct analysis *a, const struct rec
 	json_key(j, "bucket_count"), json_uint(j, p.buckets.count);
 	put_recordings(j, r);
 	put_losses(j, r);
+	put_agreement(j, r);
 	put_services(&p);
 	put_queries(&p);
 	put_endpoints(&p);

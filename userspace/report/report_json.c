@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "userspace/base/memory.h"
+#include "userspace/report/agreement.h"
 #include "userspace/store/recording.h"
 
 #define FLUSH_AT (256u << 10)
@@ -148,6 +149,7 @@ static void add_recording(struct json *j, const struct analysis *a, const struct
 	for (int i = PARENT_NONE; i < PARENT_RULES; i++)
 		json_member_uint(j, parent_rule_name((enum parent_rule)i), a->parents[i]);
 	json_object_end(j);
+	agreement_json(j, &summary);
 	add_files(j, r);
 	json_object_end(j);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "userspace/base/memory.h"
+#include "userspace/report/agreement.h"
 #include "userspace/report/duration.h"
 #include "userspace/report/report_parts.h"
 #include "userspace/report/tree.h"
@@ -11,6 +12,7 @@
 #include "userspace/store/recording.h"
 
 #define TREE_LINES_MAX 60
+#define AGREEMENT_TEXT_MAX 4096
 
 /* ---- queries -------------------------------------------------------------------------------- */
 
@@ -249,19 +251,48 @@ static void print_parents(const struct paper *p, const struct analysis *a)
 	if (!all)
 		return;
 	known = all - a->parents[PARENT_NONE];
-	at = (size_t)snprintf(text, sizeof(text), "known for %.1f%% of %s calls (",
-			      100.0 * (double)known / (double)all, paper_number(number, all));
+	at = (size_t)snprintf(text, sizeof(text),
+			      "known for %.1f%% of %s calls: ", 100.0 * (double)known / (double)all,
+			      paper_number(number, all));
 	for (int i = PARENT_NONE; i < PARENT_RULES; i++) {
 		if (!a->parents[i])
 			continue;
-		at += (size_t)snprintf(text + at, sizeof(text) - at, "%s%s %s", first ? "" : ", ",
-				       parent_rule_name((enum parent_rule)i),
-				       paper_number(number, a->parents[i]));
+		at += (size_t)snprintf(text + at, sizeof(text) - at, "%s%s %s (%.1f%%)",
+				       first ? "" : ", ", parent_rule_name((enum parent_rule)i),
+				       paper_number(number, a->parents[i]),
+				       100.0 * (double)a->parents[i] / (double)all);
 		first = false;
 	}
-	snprintf(text + at, sizeof(text) - at, ")");
 	fputs("  parents: ", p->out);
 	paper_wrap(p, text, 11, 11);
+}
+
+/* A line of what was put into text, if that is anything. */
+static void print_line(const struct paper *p, const char *what, struct buf *text)
+{
+	char plain[AGREEMENT_TEXT_MAX];
+
+	if (text->len) {
+		fprintf(p->out, "  %s: ", what);
+		paper_wrap(p, visible(plain, sizeof(plain), buf_bytes(text)), (int)strlen(what) + 4,
+			   (int)strlen(what) + 4);
+	}
+	buf_reset(text);
+}
+
+/* What layers of stitching said of the same calls. */
+static void print_agreement(const struct paper *p, const struct recordings *r)
+{
+	struct summary summary = { 0 };
+	struct buf text;
+
+	recordings_summary(r, &summary);
+	buf_init(&text, AGREEMENT_TEXT_MAX);
+	agreement_pairs(&text, &summary, false);
+	print_line(p, "agreement", &text);
+	agreement_closure(&text, &summary);
+	print_line(p, "event loops' chains", &text);
+	buf_release(&text);
 }
 
 static void print_own_time(const struct paper *p, const struct analysis *a)
@@ -324,6 +355,8 @@ void report_completeness(const struct report_text *t, const struct analysis *a,
 	if (r)
 		print_lost(p, r);
 	print_parents(p, a);
+	if (r)
+		print_agreement(p, r);
 	print_own_time(p, a);
 	if (a->dropped)
 		fprintf(p->out, "  not counted: %s (no room for more names)\n",

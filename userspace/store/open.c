@@ -10,6 +10,7 @@
 #include "userspace/store/database.h"
 #include "userspace/store/file.h"
 #include "userspace/store/schema.h"
+#include "userspace/store/totals.h"
 
 #define HEADER_SIZE 100
 #define HEADER_VERSION 60 /* SQLite's file format, "The Database Header" */
@@ -244,21 +245,6 @@ static void read_about(struct file *f)
 	sqlite3_finalize(row);
 }
 
-static void add_total(struct summary *sum, struct bytes what, const char *name, uint64_t count)
-{
-	if (bytes_is(what, "seen") && !strcmp(name, "spans"))
-		sum->spans = count;
-	else if (bytes_is(what, "seen") && !strcmp(name, "traces"))
-		sum->traces = count;
-	else if (bytes_is(what, "lost") &&
-		 sum->lost_count < sizeof(sum->lost) / sizeof(sum->lost[0]))
-		sum->lost[sum->lost_count++] = (struct summary_loss){ name, count };
-	else if (bytes_is(what, "parents"))
-		for (int rule = 0; rule < PARENT_RULES; rule++)
-			if (!strcmp(name, parent_rule_name((enum parent_rule)rule)))
-				sum->parents[rule] = count;
-}
-
 static void read_totals(struct file *f, struct names *names)
 {
 	sqlite3_stmt *row = NULL;
@@ -267,13 +253,9 @@ static void read_totals(struct file *f, struct names *names)
 			       "SELECT what, name, count FROM total ORDER BY rowid LIMIT 1000", -1,
 			       &row, NULL) != SQLITE_OK)
 		return;
-	while (sqlite3_step(row) == SQLITE_ROW) {
-		const char *name = names_text(names, database_bytes(row, 1));
-
-		if (name)
-			add_total(&f->info.summary, database_bytes(row, 0), name,
-				  (uint64_t)sqlite3_column_int64(row, 2));
-	}
+	while (sqlite3_step(row) == SQLITE_ROW)
+		totals_add(&f->info.summary, names, database_bytes(row, 0), database_bytes(row, 1),
+			   (uint64_t)sqlite3_column_int64(row, 2));
 	sqlite3_finalize(row);
 }
 

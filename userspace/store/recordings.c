@@ -11,6 +11,7 @@
 #include "userspace/store/join.h"
 #include "userspace/store/order.h"
 #include "userspace/store/recording.h"
+#include "userspace/store/totals.h"
 
 #define FILES_MAX 1024
 #define REF_FILE_SHIFT 48
@@ -108,33 +109,11 @@ const struct recording_info *recordings_info(const struct recordings *r, size_t 
 	return &r->files[file].info;
 }
 
-static void add_loss(struct summary *out, const struct summary_loss *loss)
-{
-	size_t i;
-
-	for (i = 0; i < out->lost_count; i++)
-		if (!strcmp(out->lost[i].name, loss->name))
-			break;
-	if (i == sizeof(out->lost) / sizeof(out->lost[0]))
-		return;
-	if (i == out->lost_count)
-		out->lost[out->lost_count++] = (struct summary_loss){ loss->name, 0 };
-	out->lost[i].count += loss->count;
-}
-
 void recordings_summary(const struct recordings *r, struct summary *out)
 {
 	*out = (struct summary){ 0 };
-	for (size_t i = 0; i < r->count; i++) {
-		const struct summary *one = &r->files[i].info.summary;
-
-		out->spans += one->spans;
-		out->traces += one->traces;
-		for (int rule = 0; rule < PARENT_RULES; rule++)
-			out->parents[rule] += one->parents[rule];
-		for (size_t n = 0; n < one->lost_count; n++)
-			add_loss(out, &one->lost[n]);
-	}
+	for (size_t i = 0; i < r->count; i++)
+		totals_merge(out, &r->files[i].info.summary);
 }
 
 /* ---- traces --------------------------------------------------------------------------------- */

@@ -11,6 +11,7 @@
 #include "userspace/base/memory.h"
 #include "userspace/store/database.h"
 #include "userspace/store/schema.h"
+#include "userspace/store/totals.h"
 
 #define TEXT_OF_(number) #number
 #define TEXT_OF(number) TEXT_OF_(number)
@@ -441,6 +442,11 @@ void writer_abandon(struct writer *w)
 	w->writing = false;
 }
 
+static int total_row(void *writer, const char *what, const char *name, uint64_t count)
+{
+	return total(writer, what, name, count);
+}
+
 int writer_end(struct writer *w, const struct summary *summary, uint64_t lost)
 {
 	int code = w->writing ? SQLITE_OK : writer_begin(w);
@@ -448,6 +454,8 @@ int writer_end(struct writer *w, const struct summary *summary, uint64_t lost)
 	database_run(w->db, "PRAGMA max_page_count = 4294967294"); /* for a row or two */
 	for (size_t i = 0; !code && i < summary->lost_count; i++)
 		code = total(w, "lost", summary->lost[i].name, summary->lost[i].count);
+	if (!code)
+		code = totals_layers(summary, total_row, w);
 	if (!code)
 		code = about_number(w, "finished", 1);
 	w->seen = *summary;

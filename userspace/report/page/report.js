@@ -133,7 +133,8 @@ function completeness() {
 	const rows = (list, cells) => el("tbody", {}, list.map((item) => el("tr", {}, cells(item))));
 	return card("How complete this is", notes(), el("div", {class: "pair"},
 		el("div", {}, el("h3", {}, "Which rule found the parent"), rules.length ? el("table", {}, el("caption", {class: "unseen"}, "Parents by rule"), el("thead", {}, el("tr", {}, el("th", {scope: "col"}, "Rule"), el("th", {scope: "col", class: "num"}, "Spans"), el("th", {scope: "col", class: "num"}, "Share"))),
-			rows(rules, ([rule, n]) => [el("th", {scope: "row"}, rule, el("small", {}, RULES[rule] || "")), el("td", {class: "num"}, count(n)), el("td", {class: "num"}, percent(n / all))])) : el("p", {class: "empty"}, "No span could have a parent.")),
+			rows(rules, ([rule, n]) => [el("th", {scope: "row"}, rule, el("small", {}, RULES[rule] || "")), el("td", {class: "num"}, count(n)), el("td", {class: "num"}, percent(n / all))])) : el("p", {class: "empty"}, "No span could have a parent."),
+			DATA.agreement ? el("p", {}, "Where two rules named a caller: ", traced(DATA.agreement), ".") : null),
 		el("div", {}, el("h3", {}, "What was not seen"), lost.length ? el("table", {}, el("caption", {class: "unseen"}, "Losses by reason"), el("thead", {}, el("tr", {}, el("th", {scope: "col"}, "Counter"), el("th", {scope: "col", class: "num"}, "Count"))),
 			rows(lost, ([name, n]) => [el("th", {scope: "row"}, traced(name)), el("td", {class: "num"}, count(n))])) : el("p", {class: "empty"}, "Nothing is known to be lost."))));
 }
