@@ -2,20 +2,18 @@
 /*
  * At the end of PyContext_CopyCurrent: what is returned is a new context, made while another is
  * current. Others end at the same instruction, so the result counts only if it is of the current
- * context's type (PyObject: a counter, then ob_type). A context that nobody has entered stands for
- * its thread.
+ * context's type (PyObject.ob_type is at recipe.address). A context that nobody has entered stands
+ * for its thread.
  */
 #include "bpf/recipe.bpf.h"
 
-#define OB_TYPE 8
-
 char LICENSE[] SEC("license") = "GPL";
 
-static __always_inline __u64 type_of(__u64 object)
+static __always_inline __u64 type_of(const struct target_value *target, __u64 object)
 {
 	__u64 type = 0;
 
-	bpf_probe_read_user(&type, sizeof(type), (void *)(object + OB_TYPE));
+	bpf_probe_read_user(&type, sizeof(type), (void *)(object + target->recipe.address));
 	return type;
 }
 
@@ -32,8 +30,8 @@ int on_copy_return(struct pt_regs *ctx)
 	current = recipe_value(task, target);
 	if (!e.child || !current || e.child == current)
 		return 0;
-	type = type_of(current);
-	if (!type || type != type_of(e.child))
+	type = type_of(target, current);
+	if (!type || type != type_of(target, e.child))
 		return 0;
 	header_fill(&e.header, EVENT_UNIT, sizeof(e));
 	e.parent = recipe_active(target, current) ? current : e.header.tid;

@@ -3,13 +3,15 @@
  * CPython: the context (PEP 567) that is current in the thread's state. asyncio gives each task its
  * own.
  *
- *   thread pointer + pthread's slot -> PyThreadState -> context
+ *   thread pointer + pthread's slot (3.15: a thread-local variable) -> PyThreadState -> context
  *
- * The state is found through the pthread key that PyGILState_GetThisThreadState uses: the
- * interpreter's own variable is emptied while the GIL is released, and that is how every socket
- * call is made. A thread that never had a context has NULL there; one that used a context variable
- * outside of Context.run() has one that was not entered, which says no more than the thread does.
- * Offsets were compiled against each version's headers.
+ * The state is the one that PyGILState_GetThisThreadState finds: the interpreter's own variable is
+ * emptied while the GIL is released, and that is how every socket call is made. Where a thread
+ * keeps it is looked up on a thread whose state the interpreter has in its list, so that a build
+ * that is laid out otherwise has no recipe instead of a wrong one. A thread that never had a
+ * context has NULL there; one that used a context variable outside of Context.run() has one that
+ * was not entered, which says no more than the thread does. Offsets were compiled against each
+ * version's headers.
  *
  * gevent's greenlets have no contexts, but each its own stack of frames:
  * PyThreadState.datastack_chunk since 3.11, a list of which the last member stays while the
@@ -19,20 +21,26 @@
 
 #include "userspace/base/bytes.h"
 #include "userspace/runtime/runtime.h"
+#include "userspace/runtime/thread_slot.h"
 
-#define PTHREAD_SLOTS 0x310  /* glibc, x86-64: struct pthread.specific_1stblock */
-#define PTHREAD_SLOTS_MAX 32 /* further ones are elsewhere */
 #define EM_X86_64 62
-#define CONTEXT_ENTERED 40 /* struct _pycontextobject.ctx_entered, 3.7 to 3.14 */
+#define STATE_NEXT 8 /* PyThreadState.next: of the interpreter's other threads */
+#define STATES_MAX 64
+#define CONTEXT_ENTERED 40 /* struct _pycontextobject.ctx_entered */
+#define OB_TYPE 8
 
 static const struct layout {
-	uint64_t minor;  /* of Python 3 */
-	int32_t key;     /* _PyRuntime.autoTSSkey: int is_initialized, pthread_key_t */
-	int32_t context; /* PyThreadState.context */
-	int32_t chunk;   /* PyThreadState.datastack_chunk; 0: there is none */
+	uint64_t minor;       /* of Python 3 */
+	int32_t interpreters; /* _PyRuntime.interpreters.head */
+	int32_t threads;      /* PyInterpreterState.threads.head, before 3.11 tstate_head */
+	int32_t thread;       /* PyThreadState.thread_id: pthread_self() */
+	int32_t context;      /* PyThreadState.context */
+	int32_t chunk;        /* PyThreadState.datastack_chunk; 0: there is none */
 } layouts[] = {
-	{ 8, 1392, 240, 0 },   { 9, 584, 240, 0 },     { 10, 584, 240, 0 },
-	{ 11, 592, 224, 296 }, { 12, 1544, 208, 232 }, { 13, 2160, 208, 232 },
+	{ 8, 32, 8, 176, 240, 0 },        { 9, 32, 8, 176, 240, 0 },
+	{ 10, 32, 8, 176, 240, 0 },       { 11, 40, 16, 152, 224, 296 },
+	{ 12, 40, 72, 136, 208, 232 },    { 13, 632, 7344, 152, 208, 232 },
+	{ 14, 808, 7344, 152, 208, 232 }, { 15, 936, 7336, 176, 232, 256 },
 };
 
 /* Has it loaded gevent's compiled part? Programs that only have greenlet (SQLAlchemy's) use
@@ -100,35 +108,82 @@ static bool find_minor(const struct image *image, uint64_t *minor)
 	return true;
 }
 
+/* Built without a GIL (3.13t): reference counts that are merged. */
+static bool is_free_threaded(const struct elf *elf)
+{
+	struct elf_function function;
+
+	return elf_find(elf, "_Py_MergeZeroLocalRefcount", &function);
+}
+
+static bool read_word(const struct image *image, uint64_t address, int32_t offset, uint64_t *out)
+{
+	return image_read(image, address + (uint64_t)(int64_t)offset, out, sizeof(*out));
+}
+
+/* Where does this thread keep its state? */
+static bool find_place(const struct image *image, uint64_t thread, uint64_t state, int32_t *place)
+{
+	if (thread_find_returned(image, "PyGILState_GetThisThreadState", place))
+		return thread_keeps(image, thread, *place, state);
+	return thread_find_slot(image, thread, state, place);
+}
+
+/* What the state has for a context is one. */
+static bool has_context(const struct image *image, const struct layout *layout, uint64_t state,
+			int32_t ob_type)
+{
+	uint64_t wanted, context, type;
+
+	if (!read_word(image, state, layout->context, &context))
+		return false;
+	return !context ||
+	       (elf_find_variable(image->elf, "PyContext_Type", &wanted) &&
+		read_word(image, context, ob_type, &type) && type == wanted + image->bias);
+}
+
+/* False too while the interpreter is starting. */
+static bool find_state(const struct image *image, const struct layout *layout, uint64_t runtime,
+		       struct recipe *out)
+{
+	uint64_t interpreter, state, thread;
+
+	if (!read_word(image, runtime, layout->interpreters, &interpreter) || !interpreter ||
+	    !read_word(image, interpreter, layout->threads, &state))
+		return false;
+	for (int i = 0; state && i < STATES_MAX; i++) {
+		if (read_word(image, state, layout->thread, &thread) && thread_is(image, thread) &&
+		    find_place(image, thread, state, &out->offset[0]))
+			return has_context(image, layout, state, (int32_t)out->address);
+		if (!read_word(image, state, STATE_NEXT, &state))
+			break;
+	}
+	return false;
+}
+
 static int find_recipe(const struct image *image, struct recipe *out, struct error *error)
 {
 	const struct layout *layout = NULL;
 	uint64_t runtime, minor = 0;
-	struct {
-		int32_t initialized;
-		uint32_t key;
-	} key;
 
 	if (image->elf->machine != EM_X86_64)
 		return error_set(error, -ENOTSUP, "python: this processor is not known");
 	if (!find_minor(image, &minor))
 		return error_set(error, -ENOTSUP,
 				 "python: a program that does not tell its version");
+	if (is_free_threaded(image->elf))
+		return error_set(error, -ENOTSUP, "python: a build without a GIL");
 	for (size_t i = 0; i < sizeof(layouts) / sizeof(layouts[0]); i++)
 		if (layouts[i].minor == minor)
 			layout = &layouts[i];
 	if (!layout)
 		return error_set(error, -ENOTSUP, "python: version 3.%u is not known",
 				 (unsigned int)minor);
-	if (!elf_find_variable(image->elf, "_PyRuntime", &runtime) ||
-	    !image_read(image, runtime + image->bias + (uint64_t)layout->key, &key, sizeof(key)) ||
-	    !key.initialized)
-		return -EAGAIN;
-	if (key.initialized != 1 || key.key >= PTHREAD_SLOTS_MAX)
-		return error_set(error, -ENOTSUP, "python: 3.%u of a form that is not known",
-				 (unsigned int)minor);
 	*out = (struct recipe){ .base = RECIPE_THREAD, .steps = 2 };
-	out->offset[0] = PTHREAD_SLOTS + (int32_t)key.key * 16 + 8;
+	out->address = OB_TYPE;
+	if (!elf_find_variable(image->elf, "_PyRuntime", &runtime) ||
+	    !find_state(image, layout, runtime + image->bias, out))
+		return -EAGAIN;
 	return choose(layout, has_gevent(image->maps), out);
 }
 
