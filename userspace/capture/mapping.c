@@ -85,3 +85,23 @@ int mapping_open(uint32_t pid, const struct mapping *m)
 		 (const char *)m->path.data);
 	return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 }
+
+bool mapping_bias(const struct mapping *m, const struct elf *elf, uint64_t *bias)
+{
+	for (size_t i = 0; i < elf->segment_count; i++) {
+		const struct elf_segment *s = &elf->segments[i];
+		uint64_t page = s->offset & ~4095ull;
+
+		if (m->offset < page || m->offset > s->offset + s->len)
+			continue;
+		*bias = m->start - (s->address - s->offset + m->offset);
+		return true;
+	}
+	return false;
+}
+
+bool mapping_again(const struct mapping *m, const struct mapping *last)
+{
+	return m->inode == last->inode && m->major == last->major && m->minor == last->minor &&
+	       last->executable;
+}

@@ -4,7 +4,7 @@
 
 /* The lines of /proc/PID/maps: what a process has mapped from where. */
 
-#include "userspace/base/bytes.h"
+#include "userspace/base/elf.h"
 
 struct mapping {
 	uint64_t start, end;   /* addresses */
@@ -26,5 +26,11 @@ bool mapping_next(struct bytes *text, struct mapping *out);
  * deleted it. The caller's descriptor, or -1.
  */
 int mapping_open(uint32_t pid, const struct mapping *m);
+
+/* What to add to an address of the file that is mapped there; false: no part of it is. */
+bool mapping_bias(const struct mapping *m, const struct elf *elf, uint64_t *bias);
+
+/* The same file as the line before, whose code is mapped in parts? */
+bool mapping_again(const struct mapping *m, const struct mapping *last);
 
 #endif

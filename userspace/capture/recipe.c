@@ -39,6 +39,7 @@ struct file {
 	struct file_key key;
 	uint64_t seen_ns;
 	const struct runtime *runtime; /* NULL: none */
+	bool warned;                   /* of a version that is not known */
 };
 
 struct recipes {
@@ -86,29 +87,6 @@ bool image_read(const struct image *image, uint64_t address, void *out, size_t l
 
 /* ---- one file of one process ---------------------------------------------------------------- */
 
-static const struct runtime *runtime_of(const struct elf *elf, struct bytes path)
-{
-	for (size_t i = 0; runtimes[i]; i++)
-		if (runtimes[i]->matches(elf, path))
-			return runtimes[i];
-	return NULL;
-}
-
-/* Where the file's addresses are in the process. */
-static bool find_bias(const struct elf *elf, const struct mapping *m, uint64_t *bias)
-{
-	for (size_t i = 0; i < elf->segment_count; i++) {
-		const struct elf_segment *s = &elf->segments[i];
-		uint64_t page = s->offset & ~4095ull;
-
-		if (m->offset < page || m->offset > s->offset + s->len)
-			continue;
-		*bias = m->start - (s->address - s->offset + m->offset);
-		return true;
-	}
-	return false;
-}
-
 static int tell_kernel(const struct recipes *r, uint32_t pid, const struct recipe *recipe)
 {
 	struct target_value value;
@@ -119,10 +97,24 @@ static int tell_kernel(const struct recipes *r, uint32_t pid, const struct recip
 	return bpf_map_update_elem(r->map_fd, &pid, &value, BPF_EXIST) ? -errno : 0;
 }
 
+/* Once a file: many processes may run it. */
+static void warn(struct file *f, uint32_t pid, const char *what, const struct recipe *recipe)
+{
+	const char *then = recipe->base ? "which thread runs says nothing of what it runs"
+					: "its threads are told apart, not what runs on them";
+
+	if (f->warned)
+		log_debug("pid %u: %s; %s", pid, what, then);
+	else
+		log_warn("pid %u: %s; %s", pid, what, then);
+	f->warned = true;
+}
+
 /* True when nothing more is to be found. */
-static bool use_runtime(const struct recipes *r, const struct runtime *runtime, struct image *image,
+static bool use_runtime(const struct recipes *r, struct file *f, struct image *image,
 			struct recipe *told)
 {
+	const struct runtime *runtime = f->runtime;
 	struct recipe recipe = { 0 };
 	struct error error = { 0 };
 	char path[32];
@@ -137,9 +129,7 @@ static bool use_runtime(const struct recipes *r, const struct runtime *runtime, 
 	if (err == -EAGAIN)
 		return false;
 	if (err < 0)
-		log_debug("pid %u: %s; %s", image->pid, error.text,
-			  recipe.base ? "which thread runs says nothing of what it runs"
-				      : "its threads are told apart, not what runs on them");
+		warn(f, image->pid, error.text, &recipe);
 	if ((err >= 0 || recipe.base) && memcmp(told, &recipe, sizeof(recipe)) != 0 &&
 	    !tell_kernel(r, image->pid, &recipe)) {
 		if (err >= 0)
@@ -183,9 +173,9 @@ static bool look_at_file(struct recipes *r, struct process *p, const struct mapp
 	f->seen_ns = now_ns;
 	image.elf = &elf;
 	if (!elf_init(&elf, fd)) {
-		f->runtime = runtime_of(&elf, m->path);
-		if (f->runtime && find_bias(&elf, m, &image.bias))
-			done = use_runtime(r, f->runtime, &image, &p->told);
+		f->runtime = runtime_of_file(&elf, m->path);
+		if (f->runtime && mapping_bias(m, &elf, &image.bias))
+			done = use_runtime(r, f, &image, &p->told);
 	}
 	elf_release(&elf);
 	close(fd);
@@ -205,8 +195,7 @@ static bool look_at_process(struct recipes *r, struct process *p, uint64_t now_n
 	for (text = buf_bytes(&r->text); mapping_next(&text, &m); last = m) {
 		if (!m.executable || !m.inode || !m.path.len || m.path.data[0] != '/')
 			continue;
-		if (m.inode == last.inode && m.major == last.major && m.minor == last.minor &&
-		    last.executable)
+		if (mapping_again(&m, &last))
 			continue;
 		if (look_at_file(r, p, &m, now_ns))
 			return true;

@@ -18,6 +18,7 @@
  * greenlet lives.
  */
 #include <errno.h>
+#include <stdio.h>
 
 #include "userspace/base/bytes.h"
 #include "userspace/runtime/runtime.h"
@@ -187,4 +188,17 @@ static int find_recipe(const struct image *image, struct recipe *out, struct err
 	return choose(layout, has_gevent(image->maps), out);
 }
 
-const struct runtime cpython_runtime = { "python", matches, find_recipe };
+static bool tell_version(const struct image *image, char *out, size_t size)
+{
+	uint64_t address, version = 0, minor;
+
+	if (elf_find_variable(image->elf, "Py_Version", &address) &&
+	    image_read(image, address + image->bias, &version, 4))
+		return snprintf(out, size, "%u.%u.%u", (unsigned int)(version >> 24 & 0xff),
+				(unsigned int)(version >> 16 & 0xff),
+				(unsigned int)(version >> 8 & 0xff)) > 0;
+	return minor_of_path(image->path, &minor) &&
+	       snprintf(out, size, "3.%u", (unsigned int)minor) > 0;
+}
+
+const struct runtime cpython_runtime = { "python", matches, find_recipe, tell_version };

@@ -123,4 +123,9 @@ static int find_recipe(const struct image *image, struct recipe *out, struct err
 	return error_set(error, -ENOTSUP, "go: version \"%s\" is not known", version);
 }
 
-const struct runtime go_runtime = { "go", matches, find_recipe };
+static bool tell_version(const struct image *image, char *out, size_t size)
+{
+	return size >= VERSION_MAX && read_version(image, out);
+}
+
+const struct runtime go_runtime = { "go", matches, find_recipe, tell_version };

@@ -229,4 +229,4 @@ static int find_recipe(const struct image *image, struct recipe *out, struct err
 	return find_virtual(image, &form, &places, out, error);
 }
 
-const struct runtime jvm_runtime = { "java", matches, find_recipe };
+const struct runtime jvm_runtime = { "java", matches, find_recipe, NULL };

@@ -52,4 +52,4 @@ static int find_recipe(const struct image *image, struct recipe *out, struct err
 	return 0;
 }
 
-const struct runtime nginx_runtime = { "nginx", matches, find_recipe };
+const struct runtime nginx_runtime = { "nginx", matches, find_recipe, NULL };

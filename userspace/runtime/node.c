@@ -25,4 +25,4 @@ static int find_recipe(const struct image *image, struct recipe *out, struct err
 	return 0;
 }
 
-const struct runtime node_runtime = { "node", matches, find_recipe };
+const struct runtime node_runtime = { "node", matches, find_recipe, NULL };

@@ -9,3 +9,11 @@ RUNTIMES(DECLARE)
 
 #define ENTRY(name) &name##_runtime,
 const struct runtime *const runtimes[] = { RUNTIMES(ENTRY) NULL };
+
+const struct runtime *runtime_of_file(const struct elf *elf, struct bytes path)
+{
+	for (size_t i = 0; runtimes[i]; i++)
+		if (runtimes[i]->matches(elf, path))
+			return runtimes[i];
+	return NULL;
+}

@@ -67,4 +67,19 @@ static int find_recipe(const struct image *image, struct recipe *out, struct err
 	return err;
 }
 
-const struct runtime ruby_runtime = { "ruby", matches, find_recipe };
+/* const char ruby_version[] = "3.1.2"; */
+static bool tell_version(const struct image *image, char *out, size_t size)
+{
+	uint64_t address;
+	size_t len = 0;
+
+	if (!elf_find_variable(image->elf, "ruby_version", &address) || !size)
+		return false;
+	while (len + 1 < size && image_read(image, address + image->bias + len, out + len, 1) &&
+	       ((out[len] >= '0' && out[len] <= '9') || out[len] == '.'))
+		len++;
+	out[len] = '\0';
+	return len != 0;
+}
+
+const struct runtime ruby_runtime = { "ruby", matches, find_recipe, tell_version };

@@ -39,8 +39,13 @@ struct runtime {
 	 * nothing).
 	 */
 	int (*find_recipe)(const struct image *image, struct recipe *out, struct error *error);
+	/* For people, "3.11.2"; false where it is not told. NULL: never. */
+	bool (*version)(const struct image *image, char *out, size_t size);
 };
 
 extern const struct runtime *const runtimes[]; /* ended by NULL */
+
+/* NULL: none. */
+const struct runtime *runtime_of_file(const struct elf *elf, struct bytes path);
 
 #endif

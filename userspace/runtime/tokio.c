@@ -165,4 +165,4 @@ static int find_recipe(const struct image *image, struct recipe *out, struct err
 	return 0;
 }
 
-const struct runtime tokio_runtime = { "tokio", matches, find_recipe };
+const struct runtime tokio_runtime = { "tokio", matches, find_recipe, NULL };
