@@ -67,6 +67,7 @@ def main_programs():
     yield web("node", "http http sequence")
     yield web("node", "http http all")
     yield web("node", "http raw callback", ugly=True)
+    yield web("node", "express ioredis sequence MIDDLEWARE=callback", at_once=(10, 64), pools=(3,), ugly=True)
     yield web("node-redis", "http redis sequence", pools=(1,), quick=0)
     yield web("node-redis", "http redis all", pools=(1,))
     yield web("node-redis", "express redis all REDIS_PACKAGE=redis-5", pools=(1,))

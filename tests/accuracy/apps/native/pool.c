@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A pool of threads, one connection to Redis each: /Q10031 makes three calls whose text holds K10031:1 to :3.
- * ANSWERS says who writes the answer: the worker or the main thread. POOL is their number.
+ * A pool of threads, one connection to Redis each: /Q10031 makes three calls whose text holds
+ * K10031:1 to :3. ANSWERS says who writes the answer: the worker or the main thread. POOL is their
+ * number.
  */
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -14,7 +15,11 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-struct job { int fd; char number[8]; struct job *next; };
+struct job {
+	int fd;
+	char number[8];
+	struct job *next;
+};
 static struct job *first, *last, *done;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t some = PTHREAD_COND_INITIALIZER;
@@ -22,14 +27,16 @@ static int event_fd, main_answers, redis_port;
 
 static struct sockaddr_in loopback(int port)
 {
-	return (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(port),
+	return (struct sockaddr_in){ .sin_family = AF_INET,
+				     .sin_port = htons(port),
 				     .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 }
 
 static void answer(struct job *job)
 {
 	char text[128];
-	int len = snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nR%s", job->number);
+	int len = snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nR%s",
+			   job->number);
 
 	if (write(job->fd, text, len) != len)
 		exit(1);
@@ -64,7 +71,8 @@ static void *work(void *unused)
 
 		for (int i = 1; i <= 3; i++) {
 			char text[64];
-			int len = snprintf(text, sizeof(text), "*2\r\n$3\r\nGET\r\n$8\r\nK%s:%d\r\n", job->number, i);
+			int len = snprintf(text, sizeof(text),
+					   "*2\r\n$3\r\nGET\r\n$8\r\nK%s:%d\r\n", job->number, i);
 
 			if (write(redis, text, len) != len || read(redis, text, sizeof(text)) <= 0)
 				exit(1);

@@ -5,7 +5,7 @@
  */
 const http = require('http'), net = require('net');
 const { PORT, REDIS_PORT, POSTGRES_URL, MYSQL_PORT, UPSTREAM_PORT, GC } = process.env;
-const { FRAMEWORK = 'http', CLIENT = 'raw', SHAPE = 'sequence' } = process.env;
+const { FRAMEWORK = 'http', CLIENT = 'raw', SHAPE = 'sequence', MIDDLEWARE } = process.env;
 const POOL = +process.env.POOL;
 const HUNG = 80000; /* requests that are never answered */
 const sleep = ms => new Promise(done => setTimeout(done, ms));
@@ -188,7 +188,8 @@ const frameworks = {
   },
   express() {
     const application = require('express')();
-    application.use((request, response, next) => setImmediate(next));
+    if (MIDDLEWARE === 'callback') /* no promise ties what follows to what came before */
+      application.use((request, response, next) => setImmediate(next));
     application.get('/Q:n', async (request, response) => response.send(await work(request.params.n)));
     application.listen(+PORT, '127.0.0.1');
   },
