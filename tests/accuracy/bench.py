@@ -55,30 +55,29 @@ class Place(servers.Servers):
 
         return self.start_on_free_port("upstream", start, answers)[1]
 
-    def end(self, process):
-        """A program that is done with, and its children: each has a session of its own."""
-        try:
-            os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-        process.wait()
-        self.started = [item for item in self.started if item[0] is not process]
+    def end(self, kept):
+        """All that was started since `kept` was the number of processes; each has a session of its own."""
+        ended, self.started = self.started[kept:], self.started[:kept]
+        for process, _signal in reversed(ended):
+            try:
+                os.killpg(process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            process.wait()
 
-    def application(self, cell):
-        """The process and its port."""
-        program, running = cell.program, []
-        command = program.start(self)
-        environment = {**self.environment_of(program.needs), "POOL": str(cell.pool), "PYTHONDONTWRITEBYTECODE": "1"}
+    def application(self, cell, command, environment):
+        """Its process's id, and the port to ask."""
+        program = cell.program
+        environment = {**environment, "POOL": str(cell.pool), "PYTHONDONTWRITEBYTECODE": "1"}
         environment.update(program.settings)
 
         def start(port):
             words = [word.replace("{PORT}", str(port)) for word in command]
             env = {**environment, "PORT": str(port)}
-            running.append(self.start("application", words, signal.SIGKILL, env=env))
-            return running[-1]
+            return self.start("application", words, signal.SIGKILL, env=env)
 
-        _pid, port = self.start_on_free_port("application", start, answers)
-        return running[-1], port
+        pid, port = self.start_on_free_port("application", start, answers)
+        return pid, program.front(self, port) if program.front else port
 
 
 def answers(port):
@@ -133,23 +132,26 @@ def late(cell):
 
 def run(cell, place, requests=None, keep_spans=None):
     """A dictionary: what the table's columns are made of, or `skipped` or `failed` with the reason."""
-    begun, process, trace = time.monotonic(), None, None
+    begun, kept, trace = time.monotonic(), len(place.started), None
     result = described(cell)
     try:
-        process, port = place.application(cell)
-        trace = e2e.Trace(process.pid, strict=False)
+        command = cell.program.start(place)
+        environment = place.environment_of(cell.program.needs)
+        kept = len(place.started)
+        pid, port = place.application(cell, command, environment)
+        trace = e2e.Trace(pid, strict=False)
         numbers = loaded(cell, trace, port, requests or cell.program.requests)
         result.update(judged(cell, trace, numbers))
         if keep_spans:
             os.replace(trace.output, keep_spans)
     except matrix.Missing as error:
         result["skipped"] = str(error)
-    except (AssertionError, OSError, servers.ShopError) as error:
-        result["failed"] = repr(error)[-FAILURE:] if isinstance(error, AssertionError) else str(error)[-FAILURE:]
+    except Exception as error:  # an application's trouble is not the end of the others
+        said = [line for line in str(error).splitlines() if line.strip()] or [repr(error)]
+        result["failed"] = f"{said[0]} {said[-1] if said[1:] else ''}"[:FAILURE]
     finally:
         if trace:
             trace.end()
-        if process:
-            place.end(process)
+        place.end(kept)
     result["seconds"] = round(time.monotonic() - begun, 1)
     return result
