@@ -193,5 +193,74 @@ class Targets(e2e.Case):
         self.assertNotIn("\x1b", text)
 
 
+class Doctor(e2e.Case):
+    needs_capture = False
+
+    def setUp(self):
+        super().setUp()
+        if os.geteuid() != 0:
+            self.skipTest("needs root")
+        self.servers = self.enterContext(servers.Servers())
+
+    def told(self, *command):
+        """What doctor says of a program, before what it says of the kernel; and what trace warns of."""
+        program = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        try:
+            self.assertEqual(program.stdout.readline(), "ready\n")
+            asked = [e2e.SPANTAP, "doctor", "--pid", str(program.pid)]
+            said = subprocess.run(asked, capture_output=True, text=True, env=e2e.environment(), check=False)
+            self.assertEqual(said.stderr, "")
+            with e2e.Trace(program.pid) as trace:
+                pass
+        finally:
+            program.communicate("\n")
+        return said.stdout.split("\nkernel ")[0], trace.messages
+
+    PYTHON = ("import sys", "print('ready', flush=True)", "sys.stdin.readline()")
+
+    def test_python(self):
+        said, warned = self.told(sys.executable, "-c", "\n".join(self.PYTHON))
+        self.assertIn(f"\nruntime     CPython {sys.version.split()[0]}: coroutines and greenlets are told apart\n", said)
+        self.assertRegex(said, r"\n(hooks)? +cpython: \d+ probes? would be set\n")
+        self.assertIn("\nso          a call belongs to the request of what made it", said)
+        self.assertEqual(warned, [])
+
+    def test_python_unknown(self):
+        """An interpreter that says it is 3.99."""
+        path = self.servers.path("python3.99")
+        with open(os.path.realpath(sys.executable), "rb") as source:
+            image = source.read()
+        version, other = sys.hexversion.to_bytes(8, "little"), (0x036300F0).to_bytes(8, "little")
+        if version not in image:
+            self.skipTest("python's version is in a library")
+        with open(path, "wb") as out:
+            out.write(image.replace(version, other))
+        os.chmod(path, 0o755)
+        said, warned = self.told(path, "-c", "\n".join(self.PYTHON))
+        self.assertIn("\nruntime     CPython 3.99.0: python: version 3.99 is not known; its threads are told apart\n", said)
+        self.assertEqual(len(warned), 1, warned)
+        self.assertRegex(warned[0], r"^spantap: .*pid \d+: python: version 3.99 is not known; its threads are told apart")
+
+    def test_node(self):
+        self.need("node")
+        code = "console.log('ready'); process.stdin.on('data', () => process.exit())"
+        said, _warned = self.told("node", "-e", code)
+        version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout.strip()[1:]
+        self.assertRegex(said, rf"\nruntime     Node\.js ({version})?: async functions, promises and callbacks are told apart\n")
+        self.assertRegex(said, r"\nhooks       node: \d+ probes would be set\n|\nso          without hooks ")
+
+    def test_java(self):
+        self.need("java")
+        path = self.servers.path("Ready.java", "public class Ready { public static void main(String[] a) throws Exception"
+                                 ' { System.out.println("ready"); System.in.read(); } }')  # fmt: skip
+        said, _warned = self.told("java", path)
+        self.assertRegex(said, r"\nruntime     JVM \d+[0-9.]*\+\S+: (virtual )?threads are told apart\n")
+
+    def test_none(self):
+        said, warned = self.told("sh", "-c", "echo ready; read line")
+        self.assertIn("\nruntime     none that spantap knows: its threads are told apart\n", said)
+        self.assertEqual(warned, [])
+
+
 if __name__ == "__main__":
     e2e.main()

@@ -29,7 +29,9 @@ static void ask_runtime(const struct runtime *runtime, const struct image *image
 	out->runtime = runtime->name;
 	out->known = err >= 0;
 	out->starting = err == -EAGAIN;
-	out->threads_silent = recipe.base && recipe.flags & RECIPE_NOT_THREADS;
+	out->threads_silent = recipe.flags & RECIPE_NOT_THREADS;
+	out->threads = out->known && !recipe.base && !out->threads_silent;
+	out->known &= recipe.base || out->threads;
 	snprintf(out->why, sizeof(out->why), "%.*s", (int)sizeof(out->why) - 1, error.text);
 	if (!runtime->version || !runtime->version(image, out->version, sizeof(out->version)))
 		out->version[0] = '\0';

@@ -21,6 +21,7 @@ struct diagnosis {
 	char version[64];    /* "": not told */
 	bool known;          /* what runs is told apart, whatever thread it is on */
 	bool starting;       /* it is not known yet: the process may be starting */
+	bool threads;        /* known: threads are what runs */
 	bool threads_silent; /* threads say nothing of what they run */
 	char why[200];       /* of a runtime that is not known */
 	struct diagnosis_hook hooks[DIAGNOSIS_HOOKS_MAX];

@@ -12,6 +12,7 @@
 #include "userspace/capture/select.h"
 #include "userspace/capture/service.h"
 #include "userspace/command/command.h"
+#include "userspace/command/doctor_target.h"
 
 struct doctor_options {
 	struct select_options select;
@@ -23,6 +24,7 @@ static const struct option options[] = {
 	{ "exe", 0, OPTION_LIST, offsetof(struct doctor_options, select.exes), "NAME", "at processes of this program" },
 	{ "port", 0, OPTION_LIST, offsetof(struct doctor_options, select.ports), "PORT", "at who listens there" },
 	{ "container", 0, OPTION_LIST, offsetof(struct doctor_options, select.containers), "ID", "at a container" },
+	{ "cgroup", 0, OPTION_LIST, offsetof(struct doctor_options, select.cgroups), "PATH", "at a control group" },
 	{ "help", 'h', OPTION_FLAG, offsetof(struct doctor_options, help), NULL, "this text" },
 	OPTION_END,
 };
@@ -30,7 +32,8 @@ static const struct option options[] = {
 static void help(void)
 {
 	puts("usage: spantap doctor [TARGET]\n\n"
-	     "Tries every hook once, tracing nothing, and says what works here; with a target, what it is.\n\n"
+	     "Tries every hook once, tracing nothing, and says what works here; with a target, what it is,\n"
+	     "which language runtime it has, and what that means for who called whom.\n\n"
 	     "  sudo spantap doctor\n"
 	     "  sudo spantap doctor --port 8000\n");
 	option_help(options, stdout);
@@ -60,6 +63,7 @@ static int print_targets(const struct select_options *select, struct error *erro
 		else
 			printf("%-12u%s%s%s%s%s\n", found.pids[i], r->service, r->language[0] ? ", " : "", r->language,
 			       r->container_id[0] ? ", container " : "", r->container_id);
+		doctor_print_runtime(found.pids[i]);
 		resource_drop(r);
 	}
 	return err;

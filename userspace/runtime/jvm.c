@@ -229,4 +229,41 @@ static int find_recipe(const struct image *image, struct recipe *out, struct err
 	return find_virtual(image, &form, &places, out, error);
 }
 
-const struct runtime jvm_runtime = { "java", matches, find_recipe, NULL };
+/* A static field's entry: its value, a C string. */
+static bool read_text(const struct image *image, const uint8_t *entry, uint64_t place, char *out,
+		      size_t size)
+{
+	uint64_t at = word_of(entry, place);
+	size_t len = 0;
+
+	if (!size || !image_read(image, at, &at, sizeof(at)))
+		return false;
+	while (len + 1 < size && image_read(image, at + len, out + len, 1) && out[len] > ' ' &&
+	       out[len] <= '~')
+		len++;
+	out[len] = '\0';
+	return len != 0;
+}
+
+/* Abstract_VM_Version::_s_vm_release, "17.0.15+6-LTS" */
+static bool tell_version(const struct image *image, char *out, size_t size)
+{
+	uint8_t entry[ENTRY_LEN_MAX];
+	uint64_t table, place;
+	struct form form;
+
+	if (read_form(image, &form) || !read_variable(image, TABLE, &table) ||
+	    !read_variable(image, ENTRY "AddressOffset", &place) ||
+	    place > form.len - sizeof(uint64_t))
+		return false;
+	for (size_t i = 0; i < ENTRIES_MAX; i++, table += form.len) {
+		if (!image_read(image, table, entry, form.len) || !word_of(entry, form.type))
+			return false;
+		if (is_name(image, word_of(entry, form.name), "_s_vm_release") &&
+		    is_name(image, word_of(entry, form.type), "Abstract_VM_Version"))
+			return read_text(image, entry, place, out, size);
+	}
+	return false;
+}
+
+const struct runtime jvm_runtime = { "java", matches, find_recipe, tell_version };
