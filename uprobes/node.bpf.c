@@ -18,6 +18,16 @@ char LICENSE[] SEC("license") = "GPL";
 #define COLLECTOR_OF_YOUNG 0 /* enum class GarbageCollector: SCAVENGER */
 #define EXPONENT 0x7ff0000000000000ull
 
+/* MicrotaskQueue, and the tasks in it (instance types, offset of that in a map): 18 to 24. */
+#define QUEUE_SIZE 8
+#define QUEUE_CAPACITY 16
+#define QUEUE_START 24
+#define QUEUE_RING 32
+#define QUEUE_MAX 0x100000
+#define MAP_TYPE 12
+#define TYPE_FULFILL 0x84
+#define TYPE_REJECT 0x85
+
 /* V8's builtins, x86-64; node.c sets no probes elsewhere. */
 #if defined(__TARGET_ARCH_x86)
 #define HANDLER(registers) ((registers)->bx)
@@ -25,12 +35,14 @@ char LICENSE[] SEC("license") = "GPL";
 #define RESULT_RUN(registers) ((registers)->cx)
 #define COLLECTOR(registers) ((__u32)(registers)->si)
 #define IS_ZERO(registers) ((registers)->flags & 0x40)
+#define QUEUE(registers) ((registers)->ax)
 #else
 #define HANDLER(registers) 0
 #define RESULT_STORED(registers) 0
 #define RESULT_RUN(registers) 0
 #define COLLECTOR(registers) 0
 #define IS_ZERO(registers) 0
+#define QUEUE(registers) 0
 #endif
 
 /* What a new entry is copied from. */
@@ -99,7 +111,10 @@ static __always_inline __u64 take(struct followed *f, __u64 object)
 
 	if (i >= FOLLOWED_MAX)
 		return 0;
-	f->object[i] = 0;
+	if (f->uses[i] > 1) /* Promise.all: one closure's context for all that it waits for */
+		f->uses[i]--;
+	else
+		f->object[i] = 0;
 	return f->context[i];
 }
 
@@ -119,6 +134,8 @@ static __always_inline void store(struct followed *f, __u64 object, __u64 contex
 		}
 	}
 	at &= FOLLOWED_MAX - 1;
+	f->object[at] = object;
+	f->uses[at] = f->object[at] == object && f->context[at] == context ? f->uses[at] + 1 : 1;
 	f->object[at] = object;
 	f->context[at] = context;
 	f->age[at] = age;
@@ -145,7 +162,7 @@ int on_boundary(struct pt_regs *ctx)
 	struct followed *f = followed_here();
 
 	if (f)
-		f->current = 0;
+		f->current = f->read = 0;
 	return 0;
 }
 
@@ -164,11 +181,75 @@ int on_microtasks(struct pt_regs *ctx)
 }
 
 /*
+ * Whose the reaction is, by what was stored with it; its handler can be known, too: if one of the
+ * two is older than its place, that says nothing.
+ */
+static __always_inline __u64 context_of(const struct followed *f, __u64 handler, __u64 context)
+{
+	__u32 i = slot_of(f, handler);
+
+	if (i < FOLLOWED_MAX && context != f->context[i])
+		context = context ? 0 : f->context[i];
+	return context == SHARED ? 0 : context;
+}
+
+/* Where tasks keep the handler (the result comes after it), and closures their context. */
+struct layout {
+	__u32 handler, closure_context;
+};
+
+/* Of a task that waits in the queue. */
+static __always_inline __u64 context_waiting(const struct followed *f, __u64 task,
+					     const struct layout *at)
+{
+	__u64 handler, object;
+	__u16 type = 0;
+	__u32 i;
+
+	bpf_probe_read_user(&type, sizeof(type), (void *)((word_at(task, 0) & ~(__u64)TAG) + MAP_TYPE));
+	if (type != TYPE_FULFILL && type != TYPE_REJECT)
+		return 0;
+	handler = word_at(task, at->handler);
+	object = object_of(handler, word_at(task, at->handler + 8), at->closure_context);
+	i = slot_of(f, object);
+	return context_of(f, handler, i < FOLLOWED_MAX ? f->context[i] : 0);
+}
+
+/* Tells whose promises the read has settled. One for the verifier to look at once. */
+__attribute__((noinline)) int resumed_tell(__u64 queue, __u32 handler, __u32 closure_context)
+{
+	struct layout at = { handler, closure_context };
+	struct followed *f = followed_here();
+	__u64 size = word_at(queue, QUEUE_SIZE), capacity = word_at(queue, QUEUE_CAPACITY);
+	__u64 start = word_at(queue, QUEUE_START), ring = word_at(queue, QUEUE_RING);
+	struct event_resumed *e;
+	__u32 told = 0, bytes;
+
+	if (!f || !f->read || size > QUEUE_MAX || (capacity & (capacity - 1)))
+		return 0;
+	e = &f->resumed;
+	for (__u32 i = 0; i < EVENT_RESUMED_MAX && i < size; i++) {
+		__u64 task = word_at(ring + ((start + i) & (capacity - 1)) * 8, 0);
+
+		e->units[i] = context_waiting(f, task, &at);
+		told = i + 1;
+	}
+	e->told = told;
+	e->count = (__u32)size;
+	e->read = f->read;
+	f->read = 0;
+	bytes = sizeof(*e) - sizeof(e->units) + (told > EVENT_RESUMED_MAX ? 0 : told) * 8;
+	header_fill(&e->header, EVENT_RESUMED, bytes);
+	ring_send(e, bytes);
+	return 0;
+}
+
+/*
  * Before each microtask, and (the jump that follows is taken) after the last. What they have put off
  * with process.nextTick() runs then: it is theirs, if all of them were one context's.
  */
-SEC("uprobe")
-int on_microtask(struct pt_regs *ctx)
+static __always_inline int between_microtasks(struct pt_regs *ctx, __u32 handler,
+					      __u32 closure_context)
 {
 	struct followed *f = followed_here();
 
@@ -178,7 +259,27 @@ int on_microtask(struct pt_regs *ctx)
 		f->mixed = 1;
 	f->reaction = 0;
 	f->current = IS_ZERO(ctx) && !f->mixed ? f->batch : 0;
+	if (f->read && handler && !IS_ZERO(ctx))
+		resumed_tell(QUEUE(ctx), handler, closure_context);
 	return 0;
+}
+
+SEC("uprobe")
+int on_microtask(struct pt_regs *ctx)
+{
+	return between_microtasks(ctx, 0, 0);
+}
+
+SEC("uprobe")
+int on_microtask_24_32(struct pt_regs *ctx)
+{
+	return between_microtasks(ctx, 24, 32);
+}
+
+SEC("uprobe")
+int on_microtask_32_40(struct pt_regs *ctx)
+{
+	return between_microtasks(ctx, 32, 40);
 }
 
 /* The last probe that is set: from here on all are there. */
@@ -188,8 +289,17 @@ int on_stream(struct pt_regs *ctx)
 	struct followed *f = follow();
 
 	if (f)
-		f->current = 0;
+		f->current = f->read = 0;
 	return 0;
+}
+
+/* What another context has stored at this address died. */
+static __always_inline void forget_other(struct followed *f, __u64 object)
+{
+	__u32 i = slot_of(f, object);
+
+	if (i < FOLLOWED_MAX && f->context[i] != f->current)
+		f->object[i] = 0;
 }
 
 static __always_inline int stored(struct pt_regs *ctx, __u32 closure_context)
@@ -200,7 +310,7 @@ static __always_inline int stored(struct pt_regs *ctx, __u32 closure_context)
 	if (!f)
 		return 0;
 	object = object_of(HANDLER(ctx), RESULT_STORED(ctx), closure_context);
-	take(f, object);
+	forget_other(f, object);
 	if (f->current && (object & TAG))
 		store(f, object, f->current, 0);
 	return 0;
@@ -251,15 +361,11 @@ static __always_inline int runs(struct pt_regs *ctx, __u32 closure_context)
 	struct followed *f = followed_here();
 	__u64 handler = HANDLER(ctx);
 	__u64 context;
-	__u32 i;
 
 	if (!f)
 		return 0;
 	context = take(f, object_of(handler, RESULT_RUN(ctx), closure_context));
-	i = slot_of(f, handler);
-	if (i < FOLLOWED_MAX && context != f->context[i]) /* one of the two is older than its place */
-		context = context ? 0 : f->context[i];
-	f->current = context == SHARED ? 0 : context;
+	f->current = context_of(f, handler, context);
 	f->reaction = 1;
 	if (!f->current || (f->batch && f->batch != f->current))
 		f->mixed = 1;

@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 /* The skeleton names the types of .rodata. */
 #include "bpf/config.h"
@@ -18,7 +19,8 @@
 #include "userspace/base/emulated.h"
 
 #define EM_X86_64 62
-#define CODE_MAX 128 /* of a function's begin, looked at */
+#define CODE_MAX 128  /* of a function's begin, looked at */
+#define LOOP_MAX 1536 /* of the loop over microtasks */
 
 static const struct site {
 	const char *function;
@@ -88,10 +90,73 @@ static int refuse(struct uprobe_plan *plan, const char *function)
 }
 
 /*
+ * At `at`, of the loop over microtasks: is rax the queue (it begins with its size: mov 0x8(%rax)),
+ * and are the tasks' types those that node.bpf.c knows (the middle one is compared first: cmp
+ * $0x86)?
+ */
+static bool queue_known(const uint8_t *code, size_t at)
+{
+	bool queue = false;
+
+	for (size_t i = at >= 12 ? at - 12 : 0; i + 4 <= at; i++)
+		queue |= (code[i] & 0xf8) == 0x48 && code[i + 1] == 0x8b &&
+			 (code[i + 2] & 0xc7) == 0x40 && code[i + 3] == 0x08;
+	for (size_t i = at; queue && i + 6 <= LOOP_MAX; i++)
+		if (code[i] == 0x81 && (code[i + 1] & 0xf8) == 0xf8)
+			return !memcmp(code + i + 2, "\x86\0\0", 4);
+	return false;
+}
+
+/*
+ * Where a task keeps its handler, which is in rbx for the call of PromiseFulfillReactionJob: the
+ * last mov 0x17(%reg),%rbx before that, or 0x1f (from a tagged pointer). 0: neither.
+ */
+static int task_handler(const struct elf *elf, const uint8_t *code, uint64_t address)
+{
+	struct elf_function job;
+	int handler = 0;
+
+	if (!elf_find(elf, "Builtins_PromiseFulfillReactionJob", &job))
+		return 0;
+	for (size_t i = 0; i + 5 <= LOOP_MAX; i++) {
+		int32_t distance;
+
+		memcpy(&distance, code + i + 1, sizeof(distance));
+		if (code[i] == 0xe8 && address + i + 5 + (uint64_t)(int64_t)distance == job.address)
+			return handler;
+		if ((code[i] & 0xfe) == 0x48 && code[i + 1] == 0x8b &&
+		    (code[i + 2] & 0xf8) == 0x58 && (code[i + 3] == 0x17 || code[i + 3] == 0x1f))
+			handler = code[i + 3] + 1;
+	}
+	return 0;
+}
+
+/* The program that also tells whom a read has made go on, if this V8 keeps its queue as it knows.
+ */
+static const char *loop_program(const struct elf *elf, size_t at, int closure_context)
+{
+	uint8_t code[LOOP_MAX];
+	struct elf_function loop;
+	uint64_t offset;
+	int handler;
+
+	if (!elf_find(elf, "Builtins_RunMicrotasks", &loop) ||
+	    !elf_offset(elf, loop.address, LOOP_MAX, &offset) ||
+	    elf_read(elf, offset, code, LOOP_MAX) || !queue_known(code, at))
+		return "on_microtask";
+	handler = task_handler(elf, code, loop.address);
+	if (handler == 24 && closure_context == 32)
+		return "on_microtask_24_32";
+	if (handler == 32 && closure_context == 40)
+		return "on_microtask_32_40";
+	return "on_microtask";
+}
+
+/*
  * The microtask loop asks at its head whether any are left: cmp or test, then je, a jump of 32
  * bits. Passed after each of them, and first and last.
  */
-static int loop_head(struct uprobe_plan *plan, const struct elf *elf)
+static int loop_head(struct uprobe_plan *plan, const struct elf *elf, int closure_context)
 {
 	static const char function[] = "Builtins_RunMicrotasks";
 	uint8_t code[CODE_MAX];
@@ -107,7 +172,8 @@ static int loop_head(struct uprobe_plan *plan, const struct elf *elf)
 
 		if (code[i] != 0x0f || code[i + 1] != 0x84 || (!test && !compare))
 			continue;
-		plan->sites[plan->count++] = (struct uprobe_site){ "on_microtask", offset + i };
+		plan->sites[plan->count++] =
+			(struct uprobe_site){ loop_program(elf, i, closure_context), offset + i };
 		return 0;
 	}
 	return refuse(plan, function);
@@ -134,7 +200,7 @@ static int closure_context(const struct elf *elf)
 static int locate(const struct elf *elf, struct uprobe_plan *plan)
 {
 	int context = closure_context(elf);
-	int err = context ? loop_head(plan, elf) : refuse(plan, "V8's functions");
+	int err = context ? loop_head(plan, elf, context) : refuse(plan, "V8's functions");
 
 	for (size_t i = 0; !err && !plan->refused[0] && i < sizeof(sites) / sizeof(sites[0]); i++) {
 		const struct site *s = &sites[i];

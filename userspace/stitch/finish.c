@@ -35,7 +35,7 @@ static void send_trace(struct stitch *s, struct node *root)
 
 void finish_review(struct stitch *s, struct node *root)
 {
-	if (!root->ended || root->held)
+	if (!root->ended || root->held || root->undecided)
 		return;
 	if (trace_settled(root)) {
 		send_trace(s, root);

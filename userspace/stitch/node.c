@@ -25,6 +25,7 @@ struct node *node_new(struct stitch *s)
 	list_init(&n->open);
 	list_init(&n->ended_at);
 	list_init(&n->made);
+	list_init(&n->replied);
 	list_init(&n->chain);
 	for (int i = 0; i < LAYER_COUNT; i++) {
 		n->candidates[i].call = n;
@@ -47,6 +48,7 @@ void node_free(struct stitch *s, struct node *n)
 	list_remove(&n->open);
 	list_remove(&n->ended_at);
 	list_remove(&n->made);
+	list_remove(&n->replied);
 	if (s->spare_count < SPARE_NODES) {
 		span_reset(n->span);
 		s->spare[s->spare_count++] = n;

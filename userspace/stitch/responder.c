@@ -64,7 +64,7 @@ static void claim_calls(const struct answer *a, struct unit_requests *u, uint64_
 			continue;
 		if (call->held)
 			stitch_claim(a->stitch, call, a->request, layer);
-		else if (!call->ended && !call->candidates[layer].request)
+		else if ((!call->ended || call->undecided) && !call->candidates[layer].request)
 			link_propose(call, layer, a->request, 0);
 	}
 }

@@ -18,6 +18,7 @@ struct stitch {
 	struct list ended;   /* ended roots that are not settled, oldest first */
 	struct list held;    /* held calls of all processes, oldest first */
 	size_t held_count;
+	struct list replied; /* answered calls of event loops, resumed.c's */
 	struct node *spare[SPARE_NODES];
 	size_t spare_count;
 	struct sink *sinks[SINKS_MAX];

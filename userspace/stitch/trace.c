@@ -12,7 +12,7 @@ bool trace_settled(const struct node *n)
 {
 	const struct list *at;
 
-	if (!n->ended || n->held || !list_empty(&n->waiters))
+	if (!n->ended || n->held || n->undecided || !list_empty(&n->waiters))
 		return false;
 	for (at = n->children.next; at != &n->children; at = at->next)
 		if (!trace_settled(LIST_ENTRY(at, struct node, sibling)))
