@@ -39,10 +39,16 @@ static void response_progress(struct exchange *x, uint64_t len, const struct mar
 	x->response_last = *last;
 }
 
-/* The newest request: what a REQUEST_PART adds to. */
-static struct exchange *newest(struct connection *c)
+/* What a REQUEST_PART adds to: the newest request, or the one of that id. */
+static struct exchange *continued(struct connection *c, const struct message *m)
 {
-	return c->pairing.open.tail;
+	struct exchange *x = c->pairing.open.head;
+
+	if (c->protocol->pairing != PAIRING_BY_ID)
+		return c->pairing.open.tail;
+	while (x && x->id != m->id)
+		x = x->next;
+	return x;
 }
 
 /* After exchanges were ended or thrown away wholesale: a message being skipped may have lost its own. */
@@ -100,7 +106,7 @@ static void deliver(struct connection *c, enum flow flow, const struct message *
 	if (begins)
 		x = begin_exchange(c, h, m);
 	else if (m->role == MESSAGE_REQUEST_PART)
-		x = newest(c);
+		x = continued(c, m);
 	else if (m->role != MESSAGE_CONTROL)
 		x = pairing_answer(&c->pairing, m);
 	h->role = m->role;

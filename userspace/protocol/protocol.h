@@ -28,6 +28,7 @@ enum protocol_id {
 	PROTOCOL_POSTGRESQL = 2,
 	PROTOCOL_MYSQL = 3,
 	PROTOCOL_REDIS = 4,
+	PROTOCOL_FASTCGI = 5,
 };
 
 /* Which way bytes go, seen from the protocol: clients send TO_SERVER whoever is traced. */
@@ -65,7 +66,7 @@ struct decode {
 enum message_role {
 	MESSAGE_CONTROL = 0,	   /* consumed, concerns no exchange (handshake, notice, sync) */
 	MESSAGE_REQUEST = 1,	   /* begins a new exchange */
-	MESSAGE_REQUEST_PART = 2,  /* more of the newest request (a body chunk) */
+	MESSAGE_REQUEST_PART = 2,  /* more of the newest request, or of the one with its id (a body chunk) */
 	MESSAGE_RESPONSE_PART = 3, /* part of an answer: first one sets ttfb, does not end the exchange */
 	MESSAGE_RESPONSE = 4,	   /* ends the answer */
 };

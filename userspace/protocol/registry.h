@@ -7,6 +7,7 @@
 	X(http1)     \
 	X(postgres)  \
 	X(mysql)     \
-	X(redis)
+	X(redis)     \
+	X(fastcgi)
 
 #endif

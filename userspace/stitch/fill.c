@@ -10,12 +10,17 @@
 
 static const uint8_t v4_mapped[12] = { [10] = 0xff, [11] = 0xff };
 
+static bool carries_http(const struct protocol *protocol)
+{
+	return protocol->id == PROTOCOL_HTTP1 || protocol->id == PROTOCOL_FASTCGI;
+}
+
 enum span_kind fill_kind(const struct socket_info *info, enum side side,
 			 const struct protocol *protocol)
 {
 	if (!info->from_file)
 		return side == SIDE_SERVER ? SPAN_SERVER : SPAN_CLIENT;
-	return protocol->id == PROTOCOL_HTTP1 ? SPAN_SERVER : SPAN_CLIENT;
+	return carries_http(protocol) ? SPAN_SERVER : SPAN_CLIENT;
 }
 
 /* IPv4, or IPv4 inside IPv6, as IPv4: both ends must come out alike. */
@@ -95,7 +100,7 @@ static void add_network(struct span *s, const struct socket_info *info)
 		add_address(&s->attributes, "server.address", "server.port", info, served);
 	else if (!server && !attributes_find(&s->attributes, "server.port") && served->port)
 		attributes_int(&s->attributes, "server.port", served->port);
-	if (server && s->protocol->id == PROTOCOL_HTTP1 &&
+	if (server && carries_http(s->protocol) &&
 	    !attributes_find(&s->attributes, "client.address"))
 		add_address(&s->attributes, "client.address", NULL, info, peer);
 }
