@@ -71,46 +71,14 @@ __attribute__((noinline)) int spawned(__u64 id, __u64 origin)
 	return 0;
 }
 
-/* The id is in this register; the code is that of one type of task. */
-#define ON_ID(name)                                 \
-	SEC("uprobe")                               \
-	int on_id_##name(struct pt_regs *ctx)       \
-	{                                           \
-		return spawned(ctx->name, ctx->ip); \
-	}
-
-ON_ID(ax)
-ON_ID(cx)
-ON_ID(dx)
-ON_ID(bx)
-ON_ID(bp)
-ON_ID(si)
-ON_ID(di)
-ON_ID(r8)
-ON_ID(r9)
-ON_ID(r10)
-ON_ID(r11)
-ON_ID(r12)
-ON_ID(r13)
-ON_ID(r14)
-ON_ID(r15)
-
-/* Id::next() returns to the code of one type of task. */
-SEC("uprobe")
-int on_next_return(struct pt_regs *ctx)
-{
-	return spawned(ctx->ax, word_at(ctx->sp));
-}
-
-/* The header of a task that has come to its end, or whose memory is given back. */
-SEC("uprobe")
-int on_end(struct pt_regs *ctx)
+/* A task whose header this is has come to its end. */
+__attribute__((noinline)) int ended(__u64 header)
 {
 	const struct target_value *target = target_current();
-	__u64 header = ctx->di, offset;
 	struct event_unit e = {};
 	struct unit_key key = {};
 	struct birth *birth;
+	__u64 offset;
 	bool told;
 
 	if (!target)
@@ -134,6 +102,43 @@ int on_end(struct pt_regs *ctx)
 	header_fill(&e.header, EVENT_UNIT, sizeof(e));
 	ring_send(&e, sizeof(e));
 	return 0;
+}
+
+/* What a register holds: an id that was taken for a task of the type that this code spawns, or a
+ * header. */
+#define ON_REGISTER(name)                           \
+	SEC("uprobe")                               \
+	int on_id_##name(struct pt_regs *ctx)       \
+	{                                           \
+		return spawned(ctx->name, ctx->ip); \
+	}                                           \
+	SEC("uprobe")                               \
+	int on_end_##name(struct pt_regs *ctx)      \
+	{                                           \
+		return ended(ctx->name);            \
+	}
+
+ON_REGISTER(ax)
+ON_REGISTER(cx)
+ON_REGISTER(dx)
+ON_REGISTER(bx)
+ON_REGISTER(bp)
+ON_REGISTER(si)
+ON_REGISTER(di)
+ON_REGISTER(r8)
+ON_REGISTER(r9)
+ON_REGISTER(r10)
+ON_REGISTER(r11)
+ON_REGISTER(r12)
+ON_REGISTER(r13)
+ON_REGISTER(r14)
+ON_REGISTER(r15)
+
+/* Id::next() returns to the code of one type of task. */
+SEC("uprobe")
+int on_next_return(struct pt_regs *ctx)
+{
+	return spawned(ctx->ax, word_at(ctx->sp));
 }
 
 #endif

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Where tokio's tasks begin and end. What is spawned is generic and inlined into its callers, but
- * each spawn takes an id from one counter; where it does is known whatever a compiler made of the
- * rest:
+ * Where tokio's tasks begin and end. Both is generic code, inlined as compilers like, but each
+ * spawn takes an id from one counter, and each end flips two bits of the task's state, its header's
+ * first word: these few instructions are known whatever became of the rest.
  *
- *   mov $1, %ebx; lock xadd %rbx, NEXT_ID(%rip); test %rbx, %rbx; je        the counter itself
+ *   mov $1, %ebx; lock xadd %rbx, NEXT_ID(%rip); test %rbx, %rbx; je        task/id.rs, Id::next()
  *   mov slot(%rip), %rax; ...; lock xadd %rbx, (%rax)                       through the linker's
- * table Id::next()                                                              not inlined
+ * table mov %rax, %rcx; xor $3, %rcx; lock cmpxchg %rcx, (%rbx); jne            task/state.rs,
+ *                                                                           transition_to_complete()
  *
- * Ends: State::transition_to_complete(), else raw::dealloc() of all types, which their vtables
- * need. What runs there: tokio.bpf.c.
+ * Without optimization they are functions. What runs there: tokio.bpf.c.
  */
 #include <elf.h>
 #include <errno.h>
@@ -32,30 +32,29 @@
 #define LOAD_LEN 7
 #define BACK_MAX 1024 /* from the counter's use to where its address was loaded */
 #define AFTER_LEN 64  /* looked at for a cheap instruction */
-#define FUNCTION_LEN_MAX 4096
 #define REGISTERS 16
 
 /* By the number that instructions have for them. */
 static const struct {
-	const char *program; /* NULL: never holds an id */
+	const char *on_id, *on_end; /* NULL: never holds such */
 	unsigned int keep;
 } registers[REGISTERS] = {
-	{ "on_id_ax", KEEP_AX },
-	{ "on_id_cx", KEEP_CX },
-	{ "on_id_dx", KEEP_DX },
-	{ "on_id_bx", KEEP_BX },
-	{ NULL, 0 },
-	{ "on_id_bp", KEEP_BP },
-	{ "on_id_si", KEEP_SI },
-	{ "on_id_di", KEEP_DI },
-	{ "on_id_r8", KEEP_R8 },
-	{ "on_id_r9", KEEP_R9 },
-	{ "on_id_r10", KEEP_R10 },
-	{ "on_id_r11", KEEP_R11 },
-	{ "on_id_r12", KEEP_R12 },
-	{ "on_id_r13", KEEP_R13 },
-	{ "on_id_r14", KEEP_R14 },
-	{ "on_id_r15", KEEP_R15 },
+	{ "on_id_ax", "on_end_ax", KEEP_AX },
+	{ "on_id_cx", "on_end_cx", KEEP_CX },
+	{ "on_id_dx", "on_end_dx", KEEP_DX },
+	{ "on_id_bx", "on_end_bx", KEEP_BX },
+	{ NULL, NULL, 0 },
+	{ "on_id_bp", "on_end_bp", KEEP_BP },
+	{ "on_id_si", "on_end_si", KEEP_SI },
+	{ "on_id_di", "on_end_di", KEEP_DI },
+	{ "on_id_r8", "on_end_r8", KEEP_R8 },
+	{ "on_id_r9", "on_end_r9", KEEP_R9 },
+	{ "on_id_r10", "on_end_r10", KEEP_R10 },
+	{ "on_id_r11", "on_end_r11", KEEP_R11 },
+	{ "on_id_r12", "on_end_r12", KEEP_R12 },
+	{ "on_id_r13", "on_end_r13", KEEP_R13 },
+	{ "on_id_r14", "on_end_r14", KEEP_R14 },
+	{ "on_id_r15", "on_end_r15", KEEP_R15 },
 };
 
 struct search {
@@ -67,6 +66,7 @@ struct search {
 	uint64_t slots[SLOTS_MAX]; /* where its address stands */
 	size_t slot_count;
 	struct elf_function next; /* Id::next; len 0: none */
+	size_t ends;
 	bool full;
 };
 
@@ -179,30 +179,65 @@ static bool is_one(struct bytes before, unsigned int reg)
 			   bytes_of(wanted + skip, sizeof(wanted) - skip));
 }
 
+/*
+ * The memory operand at `at` when it is a register's plain target: its number and the operand's
+ * length, and the other operand's number. Length 0: something else.
+ */
+static size_t operand_at(struct bytes i, size_t at, uint8_t prefix, unsigned int *base,
+			 unsigned int *reg)
+{
+	uint8_t mode = i.data[at] & 0xc7;
+
+	*reg = (i.data[at] >> 3 & 7) | (prefix & 4 ? 8 : 0);
+	*base = (mode & 7) | (prefix & 1 ? 8 : 0);
+	if (mode < 4 || mode == 6 || mode == 7)
+		return 1;
+	if (mode == 4 && i.data[at + 1] == 0x24 && prefix & 1) /* (%r12) */
+		return 2;
+	return mode == 0x45 && i.data[at + 1] == 0 ? 2 : 0; /* 0(%rbp), 0(%r13) */
+}
+
+#define LOCKED_LEN 9 /* the longest of those below */
+#define OPERAND 4    /* behind lock, a prefix and two bytes of operation */
+
 /* lock xadd %reg, (memory): its length when the memory is the counter, else 0. */
 static size_t take_at(const struct search *s, size_t at, unsigned int *reg)
 {
-	struct bytes i = bytes_part(s->code, at, 9);
+	struct bytes i = bytes_part(s->code, at, LOCKED_LEN);
 	unsigned int base;
+	size_t len;
 
-	if (i.len < 9 || i.data[0] != 0xf0 || (i.data[1] & 0xf8) != 0x48 || i.data[2] != 0x0f ||
+	if (i.len < LOCKED_LEN || (i.data[1] & 0xf8) != 0x48 || i.data[2] != 0x0f ||
 	    i.data[3] != 0xc1)
 		return 0;
-	*reg = (i.data[4] >> 3 & 7) | (i.data[1] & 4 ? 8 : 0);
-	base = (i.data[4] & 7) | (i.data[1] & 1 ? 8 : 0);
-	if (!registers[*reg].program || at < 6 || !is_one(bytes_part(s->code, at - 6, 6), *reg))
+	len = operand_at(i, OPERAND, i.data[1], &base, reg);
+	if (!registers[*reg].on_id || at < 6 || !is_one(bytes_part(s->code, at - 6, 6), *reg))
 		return 0;
-	if ((i.data[4] & 0xc7) == 0x05)
-		return target_at(s, at + 5) == s->counter ? 9 : 0;
-	if ((i.data[4] & 0xc0) == 0 && (i.data[4] & 7) < 4)
-		return was_loaded(s, at, base) ? 5 : 0;
-	if ((i.data[4] & 0xc0) == 0 && (i.data[4] & 7) > 5)
-		return was_loaded(s, at, base) ? 5 : 0;
-	if ((i.data[4] & 0xc7) == 0x04 && i.data[5] == 0x24 && i.data[1] & 1) /* (%r12) */
-		return was_loaded(s, at, base) ? 6 : 0;
-	if ((i.data[4] & 0xc7) == 0x45 && i.data[5] == 0) /* 0(%rbp), 0(%r13) */
-		return was_loaded(s, at, base) ? 6 : 0;
-	return 0;
+	if ((i.data[OPERAND] & 0xc7) == 0x05)
+		return target_at(s, at + OPERAND + 1) == s->counter ? LOCKED_LEN : 0;
+	return len && was_loaded(s, at, base) ? OPERAND + len : 0;
+}
+
+/* xor $3, %reg before, lock cmpxchg %reg, (%base), jne: the place of the latter, else 0. */
+static size_t end_at(const struct search *s, size_t at, unsigned int *base)
+{
+	struct bytes i = bytes_part(s->code, at, LOCKED_LEN), before, jump;
+	unsigned int reg;
+	size_t len;
+
+	if (at < 4 || i.len < LOCKED_LEN || (i.data[1] & 0xf8) != 0x48 || i.data[2] != 0x0f ||
+	    i.data[3] != 0xb1)
+		return 0;
+	len = operand_at(i, OPERAND, i.data[1], base, &reg);
+	before = bytes_part(s->code, at - 4, 4);
+	jump = bytes_part(s->code, at + OPERAND + len, 2);
+	if (!len || !registers[*base].on_end || before.data[0] != (reg < 8 ? 0x48 : 0x49) ||
+	    before.data[1] != 0x83 || before.data[2] != (0xf0 | (reg & 7)) || before.data[3] != 3)
+		return 0;
+	if (jump.len < 2 ||
+	    (jump.data[0] != 0x75 && (jump.data[0] != 0x0f || jump.data[1] != 0x85)))
+		return 0;
+	return at + OPERAND + len;
 }
 
 /* ---- sites ---------------------------------------------------------------------------------- */
@@ -236,7 +271,13 @@ static void add_take(struct search *s, size_t at, size_t len, unsigned int reg)
 	/* Its returns tell for whom. */
 	if (s->next.len && address_at(s, at) - s->next.address < s->next.len)
 		return;
-	add(s, registers[reg].program, s->segment->offset + site_after(s, at + len, reg));
+	add(s, registers[reg].on_id, s->segment->offset + site_after(s, at + len, reg));
+}
+
+static void add_end(struct search *s, size_t at, unsigned int base)
+{
+	s->ends++;
+	add(s, registers[base].on_end, s->segment->offset + at);
 }
 
 static void look_through(struct search *s)
@@ -249,6 +290,9 @@ static void look_through(struct search *s)
 
 		if (len)
 			add_take(s, where, len, reg);
+		where = end_at(s, where, &reg);
+		if (where)
+			add_end(s, where, reg);
 		at = found + 1;
 	}
 }
@@ -298,49 +342,32 @@ static int find_begins(struct search *s)
 	return err;
 }
 
-/* One function has one probe, under however many names. */
-static bool is_there(const struct uprobe_plan *plan, uint64_t offset)
-{
-	for (size_t i = 0; i < plan->count; i++)
-		if (plan->sites[i].offset == offset)
-			return true;
-	return false;
-}
-
-static void find_ends_by(struct search *s, const char *path)
+static int find_end_function(struct search *s)
 {
 	struct elf_symbol f;
-	uint64_t offset;
 	size_t at = 0;
 
-	while (rust_symbol_next_function(s->elf, &at, path, &f)) {
-		uint8_t code[AFTER_LEN];
-		size_t len = f.len < sizeof(code) ? f.len : sizeof(code);
-
-		if (!elf_offset(s->elf, f.address, len, &offset) ||
-		    elf_read(s->elf, offset, code, len))
-			continue;
-		offset += emulated_find(s->elf->machine, bytes_of(code, len), KEEP_DI);
-		if (!is_there(s->plan, offset))
-			add(s, "on_end", offset);
-	}
+	if (!rust_symbol_next_function(
+		    s->elf, &at, "tokio::runtime::task::state::State::transition_to_complete", &f))
+		return -ENOENT;
+	s->ends++;
+	return uprobe_plan_address(s->plan, s->elf, "transition_to_complete", f.address,
+				   "on_end_di", NULL);
 }
 
 static int locate(const struct elf *elf, struct uprobe_plan *plan)
 {
 	struct search s = { .elf = elf, .plan = plan };
 	int err = find_begins(&s);
-	size_t begins = plan->count;
 
-	if (!err)
-		find_ends_by(&s, "tokio::runtime::task::state::State::transition_to_complete");
-	if (!err && plan->count == begins)
-		find_ends_by(&s, "tokio::runtime::task::raw::dealloc");
+	if (!err && !s.ends)
+		err = find_end_function(&s);
 	/* Who is not seen to end is not known to belong to a request: both or none. */
-	if (!err && begins && plan->count > begins && !s.full)
+	if (!err && plan->count > s.ends && !s.full)
 		return 0;
-	snprintf(plan->refused, sizeof(plan->refused), "%s",
-		 s.full ? "tasks of too many types" : "code of a form that is not known");
+	if (!plan->refused[0])
+		snprintf(plan->refused, sizeof(plan->refused), "%s",
+			 s.full ? "tasks of too many types" : "code of a form that is not known");
 	plan->count = 0;
 	return err == -ENOENT || err == -ENOTSUP ? 0 : err;
 }
