@@ -15,72 +15,7 @@ import e2e  # noqa: E402
 import score  # noqa: E402
 import servers  # noqa: E402
 
-APPLICATION = """
-const http = require('http'), net = require('net');
-const { PORT, REDIS_PORT, SHAPE, POOL, GC } = process.env;
-const sleep = ms => new Promise(done => setTimeout(done, ms));
-
-class Connection {
-  constructor() {
-    this.waiting = [];
-    this.socket = net.connect(+REDIS_PORT, '127.0.0.1');
-    this.socket.on('data', data => { /* one reply of nil each: "$-1" and an end of line */
-      for (let i = 0; i < data.length / 5; i++) this.waiting.shift()(null);
-    });
-  }
-  get(key) {
-    this.socket.write(`*2\\r\\n$3\\r\\nGET\\r\\n$${key.length}\\r\\n${key}\\r\\n`);
-    return new Promise(done => this.waiting.push(done));
-  }
-}
-
-const free = [], waiting = [];
-for (let i = 0; i < +POOL; i++) free.push(new Connection());
-async function get(key) {
-  const connection = POOL === '1' ? free[0] : free.pop() || await new Promise(done => waiting.push(done));
-  try {
-    return await connection.get(key);
-  } finally {
-    const next = waiting.shift();
-    if (POOL !== '1') next ? next(connection) : free.push(connection);
-  }
-}
-async function* numbers() { yield 2; await sleep(1); yield 3; }
-
-const shapes = {
-  async sequence(n) {
-    await get(`K${n}:1`);
-    await sleep(Math.random() * 5);
-    await get(`K${n}:2`);
-    await get(`K${n}:3`);
-  },
-  async all(n) {
-    await get(`K${n}:1`);
-    await Promise.all([get(`K${n}:2`), get(`K${n}:3`)]);
-  },
-  then(n) {
-    return get(`K${n}:1`).then(() => sleep(Math.random() * 5)).then(() => get(`K${n}:2`)).then(() => get(`K${n}:3`));
-  },
-  async ugly(n) {
-    queueMicrotask(() => {});
-    try { await get(`K${n}:1`); await Promise.reject(new Error('expected')); } catch { await sleep(1); }
-    for await (const i of numbers()) await get(`K${n}:${i}`);
-  },
-  callback(n) { /* nobody's, as far as one can see: nothing may be guessed */
-    return new Promise(done => setTimeout(() => get(`K${n}:1`).then(() => setImmediate(() => get(`K${n}:2`).then(done)))));
-  },
-  async after(n) {
-    for (const i of [1, 2, 3]) await get(`K${n}:${i}`);
-    sleep(20).then(() => get(`L${n}:4`));
-  },
-};
-http.createServer(async (request, response) => {
-  await shapes[SHAPE](request.url.slice(2));
-  response.end('R' + request.url.slice(2));
-}).listen(+PORT, '127.0.0.1');
-if (GC) setInterval(() => globalThis.gc(), +GC);
-if (SHAPE === 'after') setInterval(() => get('L1:1'), 5);
-"""
+APPLICATION = os.path.join(e2e.ROOT, "tests/accuracy/apps/node/web.js")
 REQUESTS = 300
 AT_ONCE = 10
 
@@ -95,14 +30,13 @@ class Node(e2e.Case):
         self.need("node", "redis-server")
         self.servers = self.enterContext(servers.Servers())
         _pid, self.redis_port, _path = self.servers.redis()
-        self.application = self.servers.path("application.js", APPLICATION)
 
     def found(self, node, shape, pool, options=(), at_once=AT_ONCE, **settings):
         """{"right", "wrong", "none": number} of calls."""
         settings.update(REDIS_PORT=str(self.redis_port), SHAPE=shape, POOL=str(pool))
 
         def start(port):
-            command = [node, "--expose-gc", self.application]
+            command = [node, "--expose-gc", APPLICATION]
             return self.servers.start("app", command, signal.SIGKILL, env={**settings, "PORT": str(port)})
 
         pid, port = self.servers.start_on_free_port("app", start, lambda port: servers.answers(("127.0.0.1", port)))
@@ -129,7 +63,7 @@ class Node(e2e.Case):
         self.each("sequence", 3, at_once=64)
 
     def test_fan_out_on_one_connection(self):
-        self.each("all", 1)
+        self.each("all", 1, CLIENT="one")
 
     def test_then(self):
         self.each("then", 50)
@@ -143,7 +77,7 @@ class Node(e2e.Case):
 
     def test_after_the_answer(self):
         """And what nobody asked for."""
-        self.each("after", 50)
+        self.each("after", 50, TICK="5")
 
     def test_silent(self):
         """Timers' and immediates' own callbacks: no parent, and no wrong one."""

@@ -77,7 +77,8 @@ def ugly_programs():
     some = {"at_once": (10, 64), "pools": (3,)}
     yield web("node", "http raw after", **some, quick=0.97)
     yield web("node", "http raw abort", **some, ugly=True)
-    yield web("node", "http raw ticker", **some, ugly=True)
+    yield web("node", "http raw timeouts", **some)
+    yield web("node", "http raw sequence TICK=2", **some, ugly=True)
     yield web("node", "http raw sequence GC=10", **some)
     yield web("node", "http raw many", at_once=(1, 10), pools=(3,), calls=500, requests=20)
     yield web("node", "http raw sequence", leave=5, **some, ugly=True)

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * /Q10031 makes three calls whose text holds K10031:1 to :3 (score.py). FRAMEWORK, CLIENT, SHAPE and POOL are environment
- * variables, as are PORT, REDIS_PORT, POSTGRES_URL, MYSQL_PORT, UPSTREAM_PORT. GC=10 collects garbage every 10 ms.
+ * variables, as are PORT, REDIS_PORT, POSTGRES_URL, MYSQL_PORT, UPSTREAM_PORT. GC=10 collects garbage every 10 ms, TICK=5
+ * makes a call that is nobody's every 5 ms.
  */
 const http = require('http'), net = require('net');
-const { PORT, REDIS_PORT, POSTGRES_URL, MYSQL_PORT, UPSTREAM_PORT, GC } = process.env;
+const { PORT, REDIS_PORT, POSTGRES_URL, MYSQL_PORT, UPSTREAM_PORT, GC, TICK } = process.env;
 const { FRAMEWORK = 'http', CLIENT = 'raw', SHAPE = 'sequence', MIDDLEWARE } = process.env;
 const POOL = +process.env.POOL;
 const HUNG = 80000; /* requests that are never answered */
@@ -146,6 +147,9 @@ const shapes = {
   async after(n) {
     for (const i of [1, 2, 3]) await call(`K${n}:${i}`);
     sleep(20).then(() => call(`L${n}:4`));
+  },
+  async timeouts(n) {
+    for (const i of [1, 2, 3]) await call(`K${n}:${i}`);
     setTimeout(async () => { await call(`L${n}:5`); await call(`L${n}:6`); }, 20 + Math.random() * 5);
   },
   async abort(n) {
@@ -166,7 +170,6 @@ const shapes = {
   async many(n) {
     await Promise.all(Array.from({ length: 500 }, (_, i) => call(`K${n}:${i}`)));
   },
-  async ticker(n) { await shapes.sequence(n); },
 };
 
 async function work(n) {
@@ -209,7 +212,7 @@ const frameworks = {
 async function main() {
   call = await clients[CLIENT]();
   if (GC) setInterval(() => globalThis.gc(), +GC);
-  if (SHAPE === 'ticker') setInterval(() => call('L0:1'), 2);
+  if (TICK) setInterval(() => call('L0:1'), +TICK);
   frameworks[FRAMEWORK]();
 }
 
