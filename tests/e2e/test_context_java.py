@@ -31,7 +31,7 @@ def version_of(home):
 
 
 def homes():
-    """{version: directory} of what is installed here, and of what tests/accuracy/fetch_jdk brought."""
+    """{version: directory} of what is installed here, and of what accuracy/fetch_jdk brought."""
     releases = [path for place in PLACES for path in glob.glob(os.path.join(place, "release"))]
     return {version_of(os.path.dirname(path)): os.path.dirname(path) for path in sorted(releases)}
 
@@ -83,21 +83,13 @@ class Virtual:
         self.assertEqual(self.found(*options, **settings), {"right": 3 * REQUESTS})
 
     def test_connection(self):
-        self.all_right()
-
-    def test_connection_exhausted(self):
-        self.all_right(POOL=EXHAUSTED)
-
-    def test_connection_many(self):
-        self.all_right(at_once=64)
+        self.all_right(at_once=64, POOL=EXHAUSTED)
 
     def test_request(self):
         self.all_right(SERVER="http")
 
-    def test_request_exhausted(self):
-        self.all_right(SERVER="http", POOL=EXHAUSTED)
-
     def test_collections(self):
+        """Thread objects are moved meanwhile."""
         self.all_right("-XX:+UseSerialGC", SHAPE="collect")
 
     def test_collections_concurrent(self):
@@ -110,19 +102,15 @@ class Virtual:
         """Half of the requests are served by platform threads."""
         self.all_right(THREADS="mixed", SERVER="http")
 
-    def test_platform(self):
-        self.all_right(THREADS="platform", SERVER="http")
-
     def test_after(self):
         """What is called when the answer is out is nobody's."""
         self.assertEqual(self.found(SHAPE="after"), {"right": 4 * REQUESTS})
 
     def test_children(self):
         """Which virtual thread started another is not known, and not guessed."""
-        for shape in ("spread", "last", "detached"):
-            for children in ("virtual", "platform"):
-                with self.subTest(shape=shape, children=children):
-                    self.assertNotIn("wrong", self.found(SHAPE=shape, CHILDREN=children))
+        for shape, children in (("spread", "virtual"), ("detached", "virtual"), ("last", "platform")):
+            with self.subTest(shape=shape, children=children):
+                self.assertNotIn("wrong", self.found(SHAPE=shape, CHILDREN=children))
 
 
 class Java17(Java):
