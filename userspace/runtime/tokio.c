@@ -20,6 +20,7 @@
 
 #define WORD 8
 #define CODE_LEN_MAX 4096 /* real ones have up to 400 bytes */
+#define CLOSURE_LEN_MAX 256
 #define BLOCK_LEN_MAX 65536
 #define FUNCTIONS_MAX 256
 #define STRINGS_LEN_MAX (32u << 20)
@@ -54,12 +55,22 @@ static bool mentions_tokio(const struct elf *elf)
 	return found;
 }
 
+/* A library that has tokio inside does not say what its program runs. */
+static bool is_program(const struct elf *elf)
+{
+	struct elf_function f;
+	uint64_t address, len;
+
+	return elf_section(elf, ".interp", &address, &len) || elf_find(elf, "main", &f);
+}
+
 static bool matches(const struct elf *elf, struct bytes path)
 {
 	struct elf_symbol context;
 
 	(void)path;
-	return elf->tls_len && (find_context(elf, &context) || mentions_tokio(elf));
+	return elf->tls_len && is_program(elf) &&
+	       (find_context(elf, &context) || mentions_tokio(elf));
 }
 
 /* ---- the field ------------------------------------------------------------------------------ */
@@ -108,6 +119,45 @@ static bool writes_it(const struct elf_symbol *f)
 		memmem(f->name.data, f->name.len, "tokio", 5));
 }
 
+/*
+ * Without optimization the closure in set_current_task_id() has Context in %rdi, adds the field's
+ * place, and calls Cell::replace. Of ids of one word only: such a Context is the first in its
+ * block, whatever the standard library.
+ *
+ *   add $0x30, %rdi; mov (%rax), %rsi; call
+ */
+static void look_at_closure(struct search *s, const struct elf_symbol *f)
+{
+	static const uint8_t add[] = { 0x48, 0x83, 0xc7 }, load[] = { 0x48, 0x8b, 0x30 };
+	uint8_t code[CLOSURE_LEN_MAX];
+	struct bytes text = bytes_of(code, f->len), rest;
+	const uint8_t *at;
+	uint64_t offset;
+
+	if (f->len > sizeof(code) || !elf_offset(s->elf, f->address, f->len, &offset) ||
+	    elf_read(s->elf, offset, code, f->len))
+		return;
+	at = memmem(text.data, text.len, add, sizeof(add));
+	rest = bytes_from(text, at ? (size_t)(at - text.data) + sizeof(add) : text.len);
+	if (rest.len < 1 + sizeof(load) + 1 || rest.data[0] % WORD || rest.data[0] > INT8_MAX ||
+	    memcmp(rest.data + 1, load, sizeof(load)) != 0 ||
+	    (rest.data[1 + sizeof(load)] != 0xe8 && rest.data[1 + sizeof(load)] != 0xff))
+		return;
+	if (s->from + rest.data[0] <= s->to - WORD)
+		s->place = s->from + rest.data[0];
+}
+
+static void look_at_closures(struct search *s)
+{
+	struct elf_symbol f;
+	size_t at = 0;
+
+	while (!s->place && elf_next_symbol(s->elf, &at, &f))
+		if (f.function && f.len && rust_symbol_is_closure(f.name) &&
+		    rust_symbol_has(f.name, "tokio::runtime::context::set_current_task_id"))
+			look_at_closure(s, &f);
+}
+
 static bool find_field(const struct elf *elf, const struct elf_symbol *context, struct search *out)
 {
 	uint64_t align = elf->tls_align ? elf->tls_align : 1, size;
@@ -123,6 +173,8 @@ static bool find_field(const struct elf *elf, const struct elf_symbol *context, 
 	while (elf_next_symbol(elf, &at, &f))
 		if (writes_it(&f))
 			look_at(out, &f);
+	if (!out->place)
+		look_at_closures(out);
 	return out->place && !out->unclear;
 }
 
@@ -138,6 +190,13 @@ static uint64_t find_counter(const struct image *image)
 	return 0;
 }
 
+/* Its tasks move between threads all the same: those say nothing. */
+static int refuse(struct recipe *out, struct error *error, const char *why)
+{
+	*out = (struct recipe){ .base = RECIPE_ABSOLUTE, .steps = 1, .flags = RECIPE_NOT_THREADS };
+	return error_set(error, -ENOTSUP, "tokio: %s", why);
+}
+
 static int find_recipe(const struct image *image, struct recipe *out, struct error *error)
 {
 	const struct elf *elf = image->elf;
@@ -145,13 +204,12 @@ static int find_recipe(const struct image *image, struct recipe *out, struct err
 	struct search found;
 
 	if (!find_context(elf, &context))
-		return error_set(error, -ENOTSUP, "tokio: a program without symbols");
+		return refuse(out, error, "a program without symbols");
 	if (elf->machine != EM_X86_64)
-		return error_set(error, -ENOTSUP, "tokio: this processor is not known");
+		return refuse(out, error, "this processor is not known");
 	if (!find_field(elf, &context, &found))
-		return error_set(
-			error, -ENOTSUP,
-			"tokio: a version before 1.22, or a build whose code is not known");
+		return refuse(out, error,
+			      "a version before 1.22, or code of a form that is not known");
 	*out = (struct recipe){ .base = RECIPE_THREAD,
 				.steps = 1,
 				.flags = RECIPE_NOT_THREADS,
