@@ -138,6 +138,7 @@ struct event_resumed {
 
 _Static_assert(sizeof(struct event_resumed) == 24 + 16 + 8 * EVENT_RESUMED_MAX, "event_resumed");
 #define WAKE_SLEPT_THROUGH 0x1u /* woken was asleep already when the waker last moved bytes */
+#define WAKE_WAITED 0x4u	/* the waker has waited itself since then */
 #define WAKE_MOVED 0x2u		/* an answer or a request was the last that the waker has read or written */
 
 /* What runs has woken what waited for it, in the same process. */

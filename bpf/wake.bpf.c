@@ -97,7 +97,7 @@ static __always_inline void tell(struct task_struct *woken, const struct mover *
 	e.woken_tid = BPF_CORE_READ(woken, pid);
 	e.stack = stack;
 	if (waker && waker->read) {
-		e.what = WAKE_MOVED;
+		e.what = WAKE_MOVED | (waker->waited ? WAKE_WAITED : 0);
 		if (asleep_since(woken) <= waker->arrival)
 			e.what |= WAKE_SLEPT_THROUGH;
 	}

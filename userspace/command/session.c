@@ -167,7 +167,8 @@ static void has_woken(void *stitch, const struct event_wake *e)
 					     .woken = units ? e->woken_unit : e->woken_tid,
 					     .stack = e->stack,
 					     .pid = e->header.pid,
-					     .moved = e->what & WAKE_MOVED,
+					     .moved = (e->what & WAKE_MOVED) &&
+						      !(e->what & WAKE_WAITED),
 					     .slept_through = e->what & WAKE_SLEPT_THROUGH });
 }
 

@@ -41,7 +41,8 @@ struct told {
 	uint64_t stack;
 	uint64_t socket; /* of the worker's last call */
 	uint32_t call;   /* and that call's number */
-	bool dropped;
+	bool handed;     /* the owner went on with that very connection */
+	bool elsewhere;  /* it waited at another place before it went on */
 };
 
 struct completion {
@@ -57,6 +58,28 @@ struct completion {
 	uint64_t woken_stack; /* where it waited last */
 };
 
+/*
+ * Where owners wait, by the low bits of their stack pointers: what one waits for there is the same
+ * in all threads. Two places that are taken for one lose claims, no more.
+ */
+#define PLACES 16
+#define PLACE_MASK 0xfff
+#define PLACE_KNOWN 8    /* wakes, then a place is judged */
+#define HANDED_PART 10   /* one in so many: it is where connections are waited for */
+#define COUNTED_MAX 8192 /* then the past counts half */
+
+struct wait_place {
+	uint32_t key;
+	uint32_t alone, together; /* wakes, and those with another owner's between the same calls */
+	uint32_t handed;
+};
+
+struct wait_places {
+	struct wait_place place[PLACES];
+	size_t count;                        /* ever */
+	uint32_t closed_works, silent_works; /* workers waited after one */
+};
+
 void completion_free(struct completion *c)
 {
 	if (c)
@@ -69,6 +92,39 @@ static struct completion *completion_of(struct unit_requests *u)
 	if (!u->completion)
 		u->completion = memory_new(sizeof(*u->completion));
 	return u->completion;
+}
+
+static struct wait_places *places_of(struct stitch *s, uint32_t pid)
+{
+	struct process_requests *p = process_of(stitch_processes(s), pid);
+
+	if (p && !p->places)
+		p->places = memory_new(sizeof(*p->places));
+	return p ? p->places : NULL;
+}
+
+static struct wait_place *place_of(struct wait_places *all, uint64_t stack)
+{
+	struct wait_place *p;
+
+	for (size_t i = 0; i < PLACES && i < all->count; i++)
+		if (all->place[i].key == (stack & PLACE_MASK))
+			return &all->place[i];
+	p = &all->place[all->count++ % PLACES];
+	*p = (struct wait_place){ .key = (uint32_t)(stack & PLACE_MASK) };
+	return p;
+}
+
+/* Do owners wait there for connections? */
+static bool of_a_pool(const struct wait_place *p)
+{
+	return p->handed && p->handed >= (p->alone + p->together) / HANDED_PART;
+}
+
+/* Are they mostly woken there when a worker has done their work? */
+static bool of_work(const struct wait_place *p)
+{
+	return !of_a_pool(p) && (p->alone + p->together < PLACE_KNOWN || p->together <= p->alone);
 }
 
 static bool owns(const struct unit_requests *u)
@@ -182,38 +238,32 @@ struct act {
 	uint64_t socket; /* of a call; 0: an answer */
 };
 
-/* The owner's wakes by one worker since it acted before: was one followed by the use of the very
- * connection? Those that lead nowhere are dropped, if so all. */
-static bool look_at_told(const struct act *a, const struct completion *by, bool drop_all, bool drop)
+/* The owner's wakes by one worker since it acted before. */
+static void look_at_told(const struct act *a, const struct completion *by)
 {
 	const struct completion *c = a->owner->completion;
-	bool handed_on = false;
 
 	for (size_t i = by->told_count; i && by->told[i - 1].time_ns > c->acted_ns; i--) {
 		struct told *t = &by->told[i - 1];
 
 		if (t->woken != a->unit || t->time_ns > a->time_ns)
 			continue;
-		handed_on |= a->socket && t->socket == a->socket;
-		t->dropped |= drop && (drop_all || t->stack != c->woken_stack);
+		t->handed = a->socket && t->socket == a->socket;
+		t->elsewhere = t->stack != c->woken_stack;
 	}
-	return handed_on;
 }
 
 /* What it waited for elsewhere before its last wait let it go on to wait, not to work. */
 static void acts(const struct act *a)
 {
 	struct completion *c = a->owner->completion;
-	bool handed_on = false;
 
-	for (int pass = 0; pass < 2; pass++) {
-		for (size_t i = 0; i < c->waker_count; i++) {
-			const struct unit_requests *by =
-				unit_of(stitch_processes(a->stitch), a->pid, c->wakers[i]);
+	for (size_t i = 0; i < c->waker_count; i++) {
+		const struct unit_requests *by =
+			unit_of(stitch_processes(a->stitch), a->pid, c->wakers[i]);
 
-			if (by && by->completion)
-				handed_on |= look_at_told(a, by->completion, handed_on, pass);
-		}
+		if (by && by->completion)
+			look_at_told(a, by->completion);
 	}
 	c->acted_ns = a->time_ns;
 }
@@ -232,21 +282,21 @@ static void owner_acts(struct stitch *s, const struct mark *mark, uint64_t socke
 /* ---- claims --------------------------------------------------------------------------------- */
 
 /* Does no worker of the process go to wait for work in silence? */
-static bool all_tell(struct stitch *s, uint32_t pid)
+static bool all_tell(const struct wait_places *all)
 {
-	const struct process_requests *p = process_of(stitch_processes(s), pid);
-
-	return p && p->closed_works >= CLOSED_MIN &&
-	       p->closed_works / CLOSED_PER_OPEN >= p->silent_works;
+	return all->closed_works >= CLOSED_MIN &&
+	       all->closed_works / CLOSED_PER_OPEN >= all->silent_works;
 }
 
-/* Nobody else was woken between the same two calls, and nothing of it is forgotten. */
-static bool alone(const struct completion *c, const struct told *t)
+/* No other owner was woken between the same two calls, who waited for work, too; and nothing of it
+ * is forgotten. */
+static bool alone(struct wait_places *all, const struct completion *c, const struct told *t)
 {
 	for (size_t i = 0; i < c->told_count; i++) {
 		const struct told *other = &c->told[i];
 
-		if (!other->dropped && other->call == t->call && other->request != t->request)
+		if (other->call == t->call && other->request != t->request && !other->handed &&
+		    !of_a_pool(place_of(all, other->stack)))
 			return false;
 	}
 	return t->call > c->forgotten;
@@ -263,15 +313,12 @@ static uint32_t work_began(const struct completion *c, const struct told *t)
 }
 
 static void claim_calls(struct stitch *s, struct node *request, struct unit_requests *by,
-			const struct told *t)
+			const struct told *t, uint32_t before)
 {
-	uint32_t before =
-		all_tell(s, request->read.pid) ? work_began(by->completion, t) : t->call - 1;
 	struct list *at, *next;
 
 	if (before < by->quiet_until)
 		before = by->quiet_until;
-
 	for (at = by->calls.next; at != &by->calls; at = next) {
 		struct node *call = LIST_ENTRY(at, struct node, made);
 
@@ -288,13 +335,29 @@ static void claim_calls(struct stitch *s, struct node *request, struct unit_requ
 
 static void claim_from(struct stitch *s, struct node *request, struct unit_requests *by)
 {
+	struct wait_places *all = places_of(s, request->read.pid);
 	const struct completion *c = by->completion;
 
-	for (size_t i = 0; i < c->told_count; i++) {
+	for (size_t i = 0; all && i < c->told_count; i++) {
 		const struct told *t = &c->told[i];
+		struct wait_place *place;
+		bool sole;
 
-		if (!t->dropped && t->request == request->number && alone(c, t))
-			claim_calls(s, request, by, t);
+		if (t->request != request->number)
+			continue;
+		sole = alone(all, c, t);
+		place = place_of(all, t->stack);
+		place->alone += sole;
+		place->together += !sole;
+		place->handed += t->handed;
+		if (place->alone + place->together > COUNTED_MAX) {
+			place->alone /= 2;
+			place->together /= 2;
+			place->handed /= 2;
+		}
+		if (sole && of_work(place) && !t->handed && !t->elsewhere)
+			claim_calls(s, request, by, t,
+				    all_tell(all) ? work_began(c, t) : t->call - 1);
 	}
 }
 
@@ -332,15 +395,15 @@ static void request_opens(struct stitch *s, struct node *request)
 /* It waited for somebody: for work, most likely. Had it told that its last one was done? */
 static void count_work(struct stitch *s, const struct unit_requests *u, uint32_t pid)
 {
-	struct process_requests *p = process_of(stitch_processes(s), pid);
+	struct wait_places *all = places_of(s, pid);
 	const struct completion *c = u->completion;
 
-	if (!p || !u->calls_made)
+	if (!all || !u->calls_made)
 		return;
 	if (c && c->told_count && c->told[c->told_count - 1].call == u->calls_made)
-		p->closed_works++;
+		all->closed_works++;
 	else
-		p->silent_works++;
+		all->silent_works++;
 }
 
 static void call_begins(struct stitch *s, struct node *call)

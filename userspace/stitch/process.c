@@ -41,6 +41,7 @@ void process_table_release(struct process_table *t)
 
 	while ((value = map_next(&t->processes, &at))) {
 		memory_free(((struct process_requests *)value)->segments);
+		memory_free(((struct process_requests *)value)->places);
 		memory_free(value);
 	}
 	at = 0;
@@ -280,6 +281,7 @@ void process_gone(struct process_table *t, uint32_t pid)
 	if (p && !p->open_count && list_empty(&p->held)) {
 		map_remove(&t->processes, &pid);
 		memory_free(p->segments);
+		memory_free(p->places);
 		memory_free(p);
 	}
 	origins_forget(&t->origins, pid);

@@ -16,7 +16,7 @@ struct process_requests {
 	bool resumes;    /* its loops tell whom a read has made go on */
 	uint64_t opened; /* requests ever opened: tells whether another one came in between */
 	struct segments *segments; /* segment.c's own; NULL: none */
-	uint32_t closed_works, silent_works; /* completion.c's: workers waited after one */
+	struct wait_places *places; /* completion.c's own; NULL: none */
 	struct list open;          /* oldest first */
 	struct list held; /* ended calls that an open request may still claim, in the order of their
 			     end */
