@@ -6,6 +6,13 @@ bench:
 	@$(MAKE) --no-print-directory -j$$(nproc) all
 	@bench/overhead.py $(O)/spantap $(BENCH)
 
+.PHONY: bench-hooks
+## make bench-hooks     what watching each language runtime costs (BENCH="--rounds 3 --only node,go")
+bench-hooks:
+	@tools/install.sh build demo bench
+	@$(MAKE) --no-print-directory -j$$(nproc) all
+	@bench/hooks.py $(O)/spantap $(BENCH)
+
 .PHONY: bench-record
 $(O)/bench/%: $(O)/bench/%.o $(LIB_OBJ)
 	$(say) LD $@

@@ -109,7 +109,7 @@ def wrk(url, seconds, connections, script=None):
         command += ["-s", script]
     output = subprocess.run([*command, url], check=True, stdout=subprocess.PIPE, text=True).stdout
     requests, unit = re.search(r"(\d+) requests in ([\d.]+)", output).groups()
-    if "Non-2xx" in output:
+    if "Non-2xx" in output or not int(requests):
         raise ShopError(f"wrk: errors from {url}\n{output}")
     return int(requests), float(unit)
 
@@ -168,19 +168,20 @@ def shop(seconds, python=(PYTHON,), environment=None):
 
 
 class Variant:
-    """One way to run a subject; `spantap` is the command to attach with, or None."""
+    """One way to run a subject; `spantap` is the command to attach with, or None, `options` are its own."""
 
-    def __init__(self, name, server, spantap=None):
+    def __init__(self, name, server, spantap=None, options=()):
         self.name = name
         self.server = server
         self.spantap = spantap
+        self.options = options
         self.ratios = {"server": [], "all": [], "rate": []}
 
     def measure(self):
         """Processor time of the server per request, the same with spantap's, and the requests a second."""
         if not self.spantap:
             return self.measure_load(lambda: 0)
-        command = [self.spantap, "trace", "--json"]
+        command = [self.spantap, "trace", "--json", *self.options]
         for pid in self.server.pids:
             command += ["--pid", str(pid)]
         with running(command, stdout=subprocess.DEVNULL) as process:

@@ -31,6 +31,7 @@ static const struct summary sample = {
 	.layer_count = 2,
 	.pairs = { { "unit", "exclusive", 4, 1 } },
 	.pair_count = 1,
+	.conflicts = 1,
 	.closure = { 60, 2, 3, 1 },
 };
 
@@ -61,6 +62,7 @@ static void assert_times(const struct summary *sum, uint64_t times)
 	assert_string_equal(sum->pairs[0].second, "exclusive");
 	assert_int_equal(sum->pairs[0].agreed, 4 * times);
 	assert_int_equal(sum->pairs[0].disagreed, 1 * times);
+	assert_int_equal(sum->conflicts, times);
 	assert_int_equal(sum->closure.closed, 60 * times);
 	assert_int_equal(sum->closure.broken, 2 * times);
 	assert_int_equal(sum->closure.processes, 3 * times);

@@ -120,6 +120,7 @@ void agreement_json(struct json *j, const struct summary *s)
 	}
 	json_object_end(j);
 	pairs_json(j, s);
+	json_member_uint(j, "conflicts", s->conflicts);
 	json_key(j, "closure");
 	json_object(j);
 	json_member_uint(j, "closed", s->closure.closed);

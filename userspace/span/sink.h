@@ -43,6 +43,7 @@ struct summary {
 	size_t layer_count; /* 0: from a recording that does not tell */
 	struct summary_pair pairs[SUMMARY_LAYERS_MAX * (SUMMARY_LAYERS_MAX - 1) / 2];
 	size_t pair_count; /* those that ever met */
+	uint64_t conflicts; /* calls without a parent because layers named different ones */
 	struct summary_closure closure;
 };
 

@@ -64,5 +64,6 @@ void stitch_summary(const struct stitch_counters *n, struct summary *out)
 							       n->pairs[i][j].agreed,
 							       n->pairs[i][j].disagreed };
 	}
+	out->conflicts = n->conflicts;
 	out->closure = n->closure;
 }

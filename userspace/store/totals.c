@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * See totals.h. `what` of layers: proposed, chosen, withdrawn, by layer; agreed, disagreed, by
- * FIRST+SECOND; closure, by closed, broken, processes, believed.
+ * FIRST+SECOND; closure, by closed, broken, processes, believed; conflicts,
+ * by calls.
  */
 #include "userspace/store/totals.h"
 
@@ -106,6 +107,8 @@ void totals_add(struct summary *sum, struct names *names, struct bytes what,
 		sum->traces = count;
 	else if (bytes_is(what, "lost"))
 		add_loss(sum, name, count);
+	else if (bytes_is(what, "conflicts"))
+		sum->conflicts += count;
 	else if (bytes_is(what, "closure"))
 		add_closure(&sum->closure, name, count);
 	else if (bytes_is(what, "parents"))
@@ -146,6 +149,7 @@ void totals_merge(struct summary *sum, const struct summary *one)
 	for (size_t i = 0; i < one->lost_count; i++)
 		add_loss(sum, one->lost[i].name, one->lost[i].count);
 	merge_layers(sum, one);
+	sum->conflicts += one->conflicts;
 	sum->closure.closed += one->closure.closed;
 	sum->closure.broken += one->closure.broken;
 	sum->closure.processes += one->closure.processes;
@@ -187,6 +191,7 @@ int totals_layers(const struct summary *sum,
 	}
 	if (!sum->layer_count)
 		return w.code;
+	put(&w, "conflicts", "calls", sum->conflicts);
 	put(&w, "closure", "closed", sum->closure.closed);
 	put(&w, "closure", "broken", sum->closure.broken);
 	put(&w, "closure", "processes", sum->closure.processes);
