@@ -433,6 +433,16 @@ static void call_answered(struct stitch *s, struct node *call, const struct mark
 		u->calls_answered = u->calls_made;
 }
 
+static const char *why(struct stitch *s, const struct node *call)
+{
+	const struct unit_requests *u = unit_that(s, &call->begin);
+
+	if (!u)
+		return "who wakes whom is not told, or a coroutine made it";
+	return works(u) ? "what made it has woken nobody who owned a request and waited for it"
+			: "what made it serves requests itself";
+}
+
 const struct layer completion_layer = {
 	.name = "completion",
 	.rule = PARENT_COMPLETION,
@@ -441,4 +451,5 @@ const struct layer completion_layer = {
 	.request_answered = request_answered,
 	.call_begins = call_begins,
 	.call_answered = call_answered,
+	.why = why,
 };

@@ -140,10 +140,19 @@ void resumed_tick(struct stitch *s, uint64_t now_ns)
 	}
 }
 
+static const char *why(struct stitch *s, const struct node *call)
+{
+	const struct process_requests *p = process_of(stitch_processes(s), call->begin.pid);
+
+	return p && p->resumes ? "reading its answer was not seen to let one request go on"
+			       : "its runtime does not tell what an answer lets go on";
+}
+
 const struct layer resumed_layer = {
 	.name = "resumed",
 	.rule = PARENT_LINEAGE,
 	.sure = 0.99,
 	.request_opens = request_opens,
 	.call_answered = call_answered,
+	.why = why,
 };
