@@ -86,13 +86,17 @@ static int file_of(const uint8_t *data, size_t len)
 static bool use(int fd)
 {
 	struct elf_function f = { 0 };
+	struct elf_symbol symbol;
 	uint8_t code[64];
+	size_t at = 0;
 	uint64_t offset;
 	struct elf e;
 	bool found = false;
 	int err = elf_init(&e, fd);
 
 	if (!err) {
+		while (elf_next_symbol(&e, &at, &symbol))
+			assert_true(symbol.name.len <= FILE_LEN);
 		found = elf_find(&e, "SSL_read", &f);
 		if (found && f.len <= sizeof(code) && elf_offset(&e, f.address, f.len, &offset))
 			assert_int_equal(elf_read(&e, offset, code, f.len), 0);
@@ -104,7 +108,9 @@ static bool use(int fd)
 static void test_good_file(void **state)
 {
 	uint8_t file[FILE_LEN], code[8];
+	struct elf_symbol symbol;
 	struct elf_function f;
+	size_t at = 0;
 	uint64_t offset;
 	struct elf e;
 	int fd;
@@ -118,6 +124,10 @@ static void test_good_file(void **state)
 	assert_true(elf_find(&e, "SSL_read", &f));
 	assert_int_equal(f.address, CODE_ADDRESS + 16);
 	assert_int_equal(f.len, 8);
+	assert_true(elf_next_symbol(&e, &at, &symbol)); /* the other one is imported */
+	assert_true(bytes_is(symbol.name, "SSL_read") && symbol.function);
+	assert_int_equal(symbol.address, CODE_ADDRESS + 16);
+	assert_false(elf_next_symbol(&e, &at, &symbol));
 	assert_true(elf_offset(&e, f.address, f.len, &offset));
 	assert_int_equal(offset, CODE + 16);
 	assert_int_equal(elf_read(&e, offset, code, sizeof(code)), 0);

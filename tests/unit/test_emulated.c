@@ -45,6 +45,19 @@ static void test_gone(void **state)
 	assert_int_equal(FIND("\x31\xd2\x55", KEEP_DX), 0);
 }
 
+/* The ones that are counted. */
+static void test_numbered(void **state)
+{
+	(void)state;
+	assert_int_equal(FIND("\x41\xb8\x01\x00\x00\x00\x55", KEEP_R8), 0); /* mov r8d, 1 */
+	assert_int_equal(FIND("\x41\xb8\x01\x00\x00\x00\x55", KEEP_R9), 6);
+	assert_int_equal(FIND("\x49\x89\xc2\x55", KEEP_R10), 0); /* mov r10, rax */
+	assert_int_equal(FIND("\x4d\x31\xff\x55", KEEP_R15), 0); /* xor r15, r15 */
+	assert_int_equal(FIND("\x4d\x31\xff\x55", KEEP_R14), 3);
+	assert_int_equal(FIND("\x48\x89\xe5\x53", KEEP_BP), 0); /* mov rbp, rsp */
+	assert_int_equal(FIND("\x48\x89\xe5\x53", KEEP_BX), 3);
+}
+
 /* Nothing cheap before the straight line ends, or the code does. */
 static void test_none(void **state)
 {
@@ -73,9 +86,8 @@ static int release(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_entry),
-		cmocka_unit_test(test_behind),
-		cmocka_unit_test(test_gone),
+		cmocka_unit_test(test_entry), cmocka_unit_test(test_behind),
+		cmocka_unit_test(test_gone),  cmocka_unit_test(test_numbered),
 		cmocka_unit_test(test_none),
 	};
 
