@@ -18,7 +18,6 @@ PACKAGES = ["aiohttp==3.14.5", "gevent==26.9.0", "redis==8.1.0", "starlette==1.1
             "uvicorn==0.54.0", "uvloop==0.23.0"]  # fmt: skip
 INSTALL_SECONDS = 120
 REQUESTS = 200
-SELF_PIPE = ("bytes_undecoded",)  # other threads wake asyncio's loop with a byte on a pair of sockets
 
 
 def setUpModule():
@@ -59,7 +58,7 @@ class Python(e2e.Case):
             return self.servers.start("app", [python, APPLICATION], signal.SIGKILL, env=variables)
 
         pid, port = self.servers.start_on_free_port("app", start, lambda port: servers.answers(("127.0.0.1", port)))
-        with e2e.Trace(pid, options=options, lossy=SELF_PIPE) as trace:
+        with e2e.Trace(pid, options=options) as trace:
             score.load(port, REQUESTS, at_once)
         return dict(score.score(trace.spans))
 

@@ -9,8 +9,10 @@
 #include "userspace/base/clock.h"
 #include "userspace/base/memory.h"
 #include "userspace/base/procfs.h"
+#include "userspace/capture/connection_sum.h"
 #include "userspace/capture/listening.h"
 #include "userspace/capture/socket_info.h"
+#include "userspace/capture/wakeup.h"
 
 #define UNIX_IDLE_NS (60 * NS_PER_SECOND)
 #define SHORT_COPY_MAX 4096 /* an end that is found without its middle needs no more */
@@ -19,6 +21,7 @@
 struct socket {
 	struct socket_info info;
 	struct connection *raw, *plaintext;
+	struct wakeup wakeup;
 	enum side side;
 	bool midway;
 	bool probed;	 /* plaintext is seen from its first byte on */
@@ -52,28 +55,18 @@ struct socket_table *socket_table_new(const struct socket_options *options)
 	return t;
 }
 
-static void add_counters(struct connection_counters *sum, const struct connection *c)
+static void add_socket(struct connection_counters *sum, const struct socket *s)
 {
-	const struct connection_counters *one;
-
-	if (!c)
-		return;
-	one = connection_counters(c);
-	sum->exchanges += one->exchanges;
-	sum->orphan_responses += one->orphan_responses;
-	sum->discarded += one->discarded;
-	sum->resyncs += one->resyncs;
-	sum->short_copies += one->short_copies;
-	sum->lost_bytes += one->lost_bytes;
-	sum->no_memory += one->no_memory;
+	connection_sum(sum, s->raw);
+	connection_sum(sum, s->plaintext);
+	sum->lost_bytes += wakeup_lost(&s->wakeup);
 }
 
 static void socket_free(struct socket_table *t, struct socket *s, const struct mark *mark)
 {
 	connection_finish(s->plaintext, mark);
 	connection_finish(s->raw, mark);
-	add_counters(&t->counters.closed, s->raw);
-	add_counters(&t->counters.closed, s->plaintext);
+	add_socket(&t->counters.closed, s);
 	connection_free(s->plaintext, mark);
 	connection_free(s->raw, mark);
 	if (s->judged)
@@ -147,6 +140,14 @@ static struct connection **connection_of(struct socket_table *t, struct socket *
 
 /* ---- verdicts ------------------------------------------------------------------------------- */
 
+static void tell(struct socket_table *t, struct socket *s, const struct verdict_value *v)
+{
+	if (t->options.verdicts_fd < 0)
+		return;
+	bpf_map_update_elem(t->options.verdicts_fd, &s->info.id, v, BPF_ANY);
+	s->judged = true;
+}
+
 static void set_verdict(struct socket_table *t, struct socket *s, const struct connection *c)
 {
 	const struct protocol *p = connection_protocol(c);
@@ -171,10 +172,7 @@ static void set_verdict(struct socket_table *t, struct socket *s, const struct c
 		response = s->copy;
 	v.head_in = server ? request : response;
 	v.head_out = server ? response : request;
-	if (t->options.verdicts_fd < 0)
-		return;
-	bpf_map_update_elem(t->options.verdicts_fd, &s->info.id, &v, BPF_ANY);
-	s->judged = true;
+	tell(t, s, &v);
 }
 
 /* A decoder that loses its place for want of bytes gets more of them on this connection. */
@@ -252,25 +250,6 @@ static void begin_plaintext(struct socket_table *t, struct socket *s, const stru
 
 /* ---- events --------------------------------------------------------------------------------- */
 
-static struct mark mark_of(const struct event_data *e)
-{
-	return (struct mark){
-		.time_ns = e->header.time_ns,
-		.unit = e->unit,
-		.tied = (e->flags & EVENT_TIED) != 0,
-		.not_threads = (e->flags & EVENT_NOT_THREADS) != 0,
-		.nested = (e->flags & EVENT_NESTED) != 0,
-		.wakes = (e->flags & EVENT_WAKES) != 0,
-		.waited = (e->flags & EVENT_WAITED) != 0,
-		.cpu_ns = e->cpu_ns,
-		.runqueue_ns = e->runqueue_ns,
-		.pid = e->header.pid,
-		.tid = e->header.tid,
-		.seq = e->seq,
-		.late = (e->flags & EVENT_LATE) != 0,
-	};
-}
-
 /* The kernel knows whose port connect() has chosen. Another was bound: to listen, nearly always. */
 static enum side inet_side(struct socket_table *t, const struct event_socket *e)
 {
@@ -300,6 +279,23 @@ static struct socket *socket_of(struct socket_table *t, uint64_t id, uint32_t pi
 	return s ? s : socket_table_open(t, &info, SIDE_UNKNOWN, true);
 }
 
+/* An event loop wakes itself: true, and there is nothing to decode. */
+static bool is_wakeup(struct socket_table *t, struct socket *s, const struct event_data *e)
+{
+	struct verdict_value v = { .foreign = VERDICT_CIPHERTEXT };
+	struct socket *peer;
+
+	if (s->raw || s->plaintext || !wakeup_takes(&s->wakeup, &s->info, e)) {
+		s->midway |= s->wakeup.bytes != 0;
+		return false;
+	}
+	s->position[0][e->direction == EVENT_IN ? DIRECTION_IN : DIRECTION_OUT] = e->offset + e->len;
+	peer = map_find(&t->sockets, &s->info.peer);
+	if (wakeup_pairs(&s->wakeup, &s->info, peer ? &peer->wakeup : NULL, peer ? &peer->info : NULL))
+		tell(t, s, &v);
+	return true;
+}
+
 static void on_data(struct socket_table *t, const struct event_data *e)
 {
 	const uint8_t *bytes = (const uint8_t *)(e + 1);
@@ -307,11 +303,17 @@ static void on_data(struct socket_table *t, const struct event_data *e)
 	enum direction dir = e->direction == EVENT_IN ? DIRECTION_IN : DIRECTION_OUT;
 	struct socket *s = socket_of(t, e->socket, e->header.pid);
 	uint64_t middle = e->len - e->head_len - e->tail_len;
-	struct mark mark = mark_of(e);
+	struct mark mark = socket_mark_of(e);
 	bool first = s && plaintext && !s->plaintext;
 	struct connection *c;
 	uint64_t *position;
 
+	if (s) {
+		s->info.pid = e->header.pid;
+		s->last_ns = e->header.time_ns;
+	}
+	if (s && is_wakeup(t, s, e))
+		return;
 	if (first)
 		s->probed = e->flags & EVENT_TLS_FRESH;
 	c = s ? *connection_of(t, s, plaintext) : NULL;
@@ -323,8 +325,6 @@ static void on_data(struct socket_table *t, const struct event_data *e)
 		begin_plaintext(t, s, c);
 	if (!plaintext && is_ciphertext(t, s, c, bytes_of(bytes, e->head_len)))
 		return;
-	s->info.pid = e->header.pid;
-	s->last_ns = e->header.time_ns;
 	position = &s->position[plaintext][dir];
 	if (e->offset > *position && *position) {
 		t->counters.gaps++;
@@ -480,8 +480,6 @@ void socket_table_sum(const struct socket_table *t, struct connection_counters *
 	size_t at = 0;
 
 	*out = t->counters.closed;
-	while ((s = map_next(&t->sockets, &at))) {
-		add_counters(out, s->raw);
-		add_counters(out, s->plaintext);
-	}
+	while ((s = map_next(&t->sockets, &at)))
+		add_socket(out, s);
 }

@@ -35,3 +35,22 @@ struct socket_info socket_info_of(const struct event_socket *e)
 	}
 	return info;
 }
+
+struct mark socket_mark_of(const struct event_data *e)
+{
+	return (struct mark){
+		.time_ns = e->header.time_ns,
+		.unit = e->unit,
+		.tied = (e->flags & EVENT_TIED) != 0,
+		.not_threads = (e->flags & EVENT_NOT_THREADS) != 0,
+		.nested = (e->flags & EVENT_NESTED) != 0,
+		.wakes = (e->flags & EVENT_WAKES) != 0,
+		.waited = (e->flags & EVENT_WAITED) != 0,
+		.cpu_ns = e->cpu_ns,
+		.runqueue_ns = e->runqueue_ns,
+		.pid = e->header.pid,
+		.tid = e->header.tid,
+		.seq = e->seq,
+		.late = (e->flags & EVENT_LATE) != 0,
+	};
+}

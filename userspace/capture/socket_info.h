@@ -7,4 +7,7 @@
 /* Who is connected, as the kernel has told it. */
 struct socket_info socket_info_of(const struct event_socket *e);
 
+/* Who moved these bytes, and when. */
+struct mark socket_mark_of(const struct event_data *e);
+
 #endif
