@@ -95,10 +95,10 @@ static void call_text(struct buf *out, const struct span *s)
 	if (e->held_until_ns) {
 		buf_add_text(out, "; held until ");
 		add_time(out, e->held_until_ns);
-		buf_printf(out, ", nobody claimed it: %s", e->why ? e->why : "");
-	} else if (e->why) {
-		buf_printf(out, "; %s", e->why);
+		buf_add_text(out, ", nobody claimed it");
 	}
+	if (e->why)
+		buf_printf(out, "%s%s", e->held_until_ns && !e->header ? ": " : "; ", e->why);
 	for (size_t i = 0; i < e->count; i++)
 		add_opinion(out, &e->opinions[i], !chosen);
 }

@@ -150,6 +150,20 @@ void explain_alone(struct node *call, uint64_t held_until_ns, const char *why)
 	}
 }
 
+void explain_orphaned(struct node *child)
+{
+	for (int i = 0; i < LAYER_COUNT; i++) {
+		struct opinion *o = opinion_of(child, i);
+
+		if (!o || (o->stance != STANCE_CHOSEN && o->stance != STANCE_AGREED))
+			continue;
+		o->stance = STANCE_WITHDRAWN;
+		o->why = "that turned out to be no request";
+	}
+	if (child->span->explanation)
+		child->span->explanation->why = "what it belonged to turned out to be nothing";
+}
+
 void explain_request(struct node *request)
 {
 	struct explanation *e = request->span->explanation;

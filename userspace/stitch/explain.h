@@ -29,6 +29,9 @@ void explain_refused(struct node *call);
 /* A call without a parent; held_until_ns 0: it was not held. */
 void explain_alone(struct node *call, uint64_t held_until_ns, const char *why);
 
+/* What was its parent turned out to be nothing. */
+void explain_orphaned(struct node *child);
+
 void explain_request(struct node *request);
 
 #endif

@@ -263,6 +263,7 @@ static void on_discard(void *context, struct connection *c, struct exchange *x)
 		child->parent = NULL;
 		child->joined = false;
 		child->span->rule = child->request ? PARENT_ROOT : PARENT_NONE;
+		explain_orphaned(child);
 		finish_review(s, child);
 	}
 	root = n->parent ? node_top(n) : NULL;
