@@ -27,6 +27,12 @@ char LICENSE[] SEC("license") = "GPL";
 #define MAP_TYPE 12
 #define TYPE_FULFILL 0x84
 #define TYPE_REJECT 0x85
+#define TYPE_REACTION_FIRST 162 /* PROMISE_REACTION_TYPE: 166, 163, 163, 162 */
+#define TYPE_REACTION_LAST 166
+#define TYPE_CAPABILITY_FIRST 161 /* PROMISE_CAPABILITY_TYPE: 164, 161, 161, 161 */
+#define TYPE_CAPABILITY_LAST 164
+#define TYPE_JS_FIRST 1056 /* JSPromise's is some 2,060 */
+#define RESULTS_MAX 4	   /* promises that wait for each other */
 
 /* V8's builtins, x86-64; node.c sets no probes elsewhere. */
 #if defined(__TARGET_ARCH_x86)
@@ -193,32 +199,79 @@ static __always_inline __u64 context_of(const struct followed *f, __u64 handler,
 	return context == SHARED ? 0 : context;
 }
 
-/* Where tasks keep the handler (the result comes after it), and closures their context. */
-struct layout {
-	__u32 handler, closure_context;
-};
-
-/* Of a task that waits in the queue. */
-static __always_inline __u64 context_waiting(const struct followed *f, __u64 task,
-					     const struct layout *at)
+static __always_inline __u32 type_of(__u64 object)
 {
-	__u64 handler, object;
 	__u16 type = 0;
-	__u32 i;
 
-	bpf_probe_read_user(&type, sizeof(type), (void *)((word_at(task, 0) & ~(__u64)TAG) + MAP_TYPE));
+	bpf_probe_read_user(&type, sizeof(type), (void *)((word_at(object, 0) & ~(__u64)TAG) + MAP_TYPE));
+	return type;
+}
+
+/*
+ * What waits for a promise, if that is one reaction; 0: it is not. A JSPromise: its reactions at 24,
+ * its state in the low bits of the number at 32 (0: pending). A reaction: the next one, then the
+ * rejection's handler, the other one and the promise that it settles, where its task has them.
+ */
+static __always_inline __u64 waiting_for(__u64 promise, __u32 handler)
+{
+	__u64 reaction;
+	__u32 type;
+
+	if (!(promise & TAG) || type_of(promise) < TYPE_JS_FIRST || word_at(promise, 32) >> 32 & 3)
+		return 0;
+	reaction = word_at(promise, 24);
+	if (!(reaction & TAG))
+		return 0;
+	type = type_of(reaction);
+	if (type < TYPE_REACTION_FIRST || type > TYPE_REACTION_LAST)
+		return 0;
+	return word_at(reaction, handler - 16) & TAG ? 0 : reaction;
+}
+
+/*
+ * What Promise.all and the like settle when the last of their elements is: the capability stands
+ * behind the number of those that remain, in the context of their closures.
+ */
+static __always_inline __u64 combined(__u64 handler, __u32 closure_context)
+{
+	__u64 capability = word_at(word_at(handler, closure_context), 40);
+
+	return type_of(capability) >= TYPE_CAPABILITY_FIRST && type_of(capability) <= TYPE_CAPABILITY_LAST ?
+		       word_at(capability, 8) :
+		       0;
+}
+
+/*
+ * Whose the task in the queue is: what was stored with it or, where that is not known (a handler
+ * that was stored by code that is not optimized), with what waits for its result.
+ */
+__attribute__((noinline)) int resumed_one(__u64 task, __u32 at, __u32 handler, __u32 closure_context)
+{
+	struct followed *f = followed_here();
+	__u32 type = type_of(task), i;
+	__u64 context = 0;
+
+	if (!f || at >= EVENT_RESUMED_MAX)
+		return 0;
+	f->resumed.units[at] = 0;
 	if (type != TYPE_FULFILL && type != TYPE_REJECT)
 		return 0;
-	handler = word_at(task, at->handler);
-	object = object_of(handler, word_at(task, at->handler + 8), at->closure_context);
-	i = slot_of(f, object);
-	return context_of(f, handler, i < FOLLOWED_MAX ? f->context[i] : 0);
+	for (int depth = 0; depth < RESULTS_MAX && task && !context; depth++) {
+		__u64 result = word_at(task, handler + 8);
+
+		i = slot_of(f, object_of(word_at(task, handler), result, closure_context));
+		context = context_of(f, word_at(task, handler), i < FOLLOWED_MAX ? f->context[i] : 0);
+		if (is_undefined(result))
+			result = combined(word_at(task, handler), closure_context);
+		task = waiting_for(result, handler);
+	}
+	f->resumed.units[at] = context;
+	return 0;
 }
 
 /* Tells whose promises the read has settled. One for the verifier to look at once. */
 __attribute__((noinline)) int resumed_tell(__u64 queue, __u32 handler, __u32 closure_context)
 {
-	struct layout at = { handler, closure_context };
 	struct followed *f = followed_here();
 	__u64 size = word_at(queue, QUEUE_SIZE), capacity = word_at(queue, QUEUE_CAPACITY);
 	__u64 start = word_at(queue, QUEUE_START), ring = word_at(queue, QUEUE_RING);
@@ -231,7 +284,7 @@ __attribute__((noinline)) int resumed_tell(__u64 queue, __u32 handler, __u32 clo
 	for (__u32 i = 0; i < EVENT_RESUMED_MAX && i < size; i++) {
 		__u64 task = word_at(ring + ((start + i) & (capacity - 1)) * 8, 0);
 
-		e->units[i] = context_waiting(f, task, &at);
+		resumed_one(task, i, handler, closure_context);
 		told = i + 1;
 	}
 	e->told = told;

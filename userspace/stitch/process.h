@@ -10,10 +10,18 @@
 #define UNITS_MAX 262144
 #define UNITS_FEW 16384 /* with so many none is forgotten */
 
+/* Of an event loop's calls to one port: did the one who wrote them go on with their answers? */
+#define REPLIES_PORTS 8
+struct replies {
+	uint16_t port; /* 0: not in use */
+	uint32_t agreed, disagreed;
+};
+
 struct process_requests {
 	uint32_t pid;
 	uint32_t open_count;
 	bool resumes;    /* its loops tell whom a read has made go on */
+	struct replies replies[REPLIES_PORTS];
 	uint64_t opened; /* requests ever opened: tells whether another one came in between */
 	struct segments *segments; /* segment.c's own; NULL: none */
 	struct wait_places *places; /* completion.c's own; NULL: none */

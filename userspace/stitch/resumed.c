@@ -98,6 +98,81 @@ static struct node *calls_of(struct stitch *s, const struct resumed *r, size_t *
 	return first;
 }
 
+/* NULL: too many ports. */
+static struct replies *replies_of(struct stitch *s, const struct node *call)
+{
+	struct process_requests *p = process_of(stitch_processes(s), call->begin.pid);
+	uint16_t port = call->key.server.port;
+
+	for (int i = 0; p && i < REPLIES_PORTS; i++) {
+		struct replies *r = &p->replies[i];
+
+		if (!r->port)
+			r->port = port;
+		if (r->port == port)
+			return r;
+	}
+	return NULL;
+}
+
+/* The request that what wrote the call owns: by any layer but those that others than the writer
+ * tell. */
+static struct node *written_by(const struct node *call)
+{
+	return call->candidates[LAYER_unit].request;
+}
+
+static void withdraw_all(struct stitch *s, struct node *call)
+{
+	for (int i = 0; i < LAYER_COUNT; i++) {
+		struct node *request = call->candidates[i].request;
+
+		if (!request || i == LAYER_exact)
+			continue;
+		link_withdraw(s, &call->candidates[i], "its answer made others go on");
+		finish_review(s, node_top(request));
+	}
+	list_remove(&call->made); /* nor may it be claimed later */
+}
+
+/*
+ * Those who went on, or may have: units. Where the one who wrote the call is not the only one of
+ * them, either it gave a connection to whoever waited for one, and wrote for that one, or what took
+ * the answer did. Nobody knows which.
+ */
+static void tell_owners(struct stitch *s, struct node *call, const uint64_t *units, size_t count,
+			struct node *owner)
+{
+	struct node *writer = written_by(call);
+	struct replies *replies = replies_of(s, call);
+	bool known = true, others = false;
+
+	for (size_t i = 0; i < count; i++) {
+		known = known && units[i];
+		others |= units[i] && owner_of(s, call, units[i]) != writer;
+	}
+	if (writer && replies && known) {
+		replies->agreed += !others;
+		replies->disagreed += others;
+	}
+	if (writer && others)
+		withdraw_all(s, call);
+	else if (owner && (writer == owner || !replies || replies->disagreed <= replies->agreed))
+		link_propose(call, LAYER_resumed, owner, 0);
+}
+
+/* The units are those that the call's answer made go on, or, of them all, may have. */
+static void tell_call(struct stitch *s, struct node *call, const uint64_t *units, size_t count,
+		      bool its_own)
+{
+	struct node *owner = its_own ? owner_of(s, call, one_unit(units, count)) : NULL;
+
+	tell_owners(s, call, units, count, owner);
+	list_remove(&call->replied);
+	if (call->undecided)
+		stitch_decide(s, call);
+}
+
 void stitch_resumed(struct stitch *s, const struct resumed *r)
 {
 	struct process_requests *p = process_of(stitch_processes(s), r->pid);
@@ -108,22 +183,20 @@ void stitch_resumed(struct stitch *s, const struct resumed *r)
 	if (p)
 		p->resumes = true;
 	first = calls_of(s, r, &calls);
-	if (!first)
+	if (!first || !r->told)
 		return;
 	each = r->count == r->told && r->count % calls == 0 ? r->count / calls : 0;
 	for (at = &first->replied; at != &s->replied && i < calls; at = next) {
-		struct node *call = LIST_ENTRY(at, struct node, replied), *owner;
+		struct node *call = LIST_ENTRY(at, struct node, replied);
 
 		next = at->next;
 		if (call->reply_unit != r->read || call->begin.pid != r->pid)
 			continue;
-		owner = each ? owner_of(s, call, one_unit(r->units + i * each, each)) : NULL;
+		if (each)
+			tell_call(s, call, r->units + i * each, each, true);
+		else if (r->count == r->told)
+			tell_call(s, call, r->units, r->told, false);
 		i++;
-		if (owner)
-			link_propose(call, LAYER_resumed, owner, 0);
-		list_remove(&call->replied);
-		if (call->undecided)
-			stitch_decide(s, call);
 	}
 }
 
