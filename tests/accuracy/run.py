@@ -7,6 +7,7 @@ How often is a call's parent right? Runs the cells of matrix.py, prints a line f
     run.py --quick                 some minutes, as TAP: fails on a wrong parent, and where recall fell far
     run.py --row asyncio --match 'aiohttp.*c=10 '      of one row, cells whose name matches
     run.py --list                  names, without running them
+    run.py --fetch                 only has what they need ready: runtimes, packages, builds
     run.py --write-readme          the table of README.md from the JSON file, and nothing else
 """
 import argparse
@@ -34,6 +35,7 @@ def arguments():
     parser.add_argument("--match", default="", help="only cells whose name this regular expression is found in")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--list", action="store_true")
+    parser.add_argument("--fetch", action="store_true")
     parser.add_argument("--runs", type=int, default=1, help="of each cell")
     parser.add_argument("--requests", type=int, help="of each cell, instead of what the matrix says")
     parser.add_argument("--output", default=os.path.join(e2e.ROOT, "build/accuracy.jsonl"), help="JSON, a line per cell")
@@ -76,6 +78,15 @@ def show(_cell, result):
         print(f"    wrong: {example}", flush=True)
 
 
+def fetch_all(cells):
+    with bench.Place() as place:
+        for program in {id(cell.program): cell.program for cell in cells}.values():
+            try:
+                program.start(place)
+            except matrix.Missing as error:
+                print(f"{program.row} {program.version} {program.pattern}: {error}", flush=True)
+
+
 def run_all(options, cells, out):
     """True when no cell failed or had a wrong parent."""
     good, begun = True, time.monotonic()
@@ -101,6 +112,9 @@ def main():
     cells = chosen(options)
     if options.list:
         print("\n".join(cell.name for cell in cells))
+        return
+    if options.fetch:
+        fetch_all(cells)
         return
     if e2e.unable():
         print(f"1..1\nok - accuracy # SKIP {e2e.unable()}" if options.quick else e2e.unable())

@@ -14,86 +14,8 @@ import e2e  # noqa: E402
 import score  # noqa: E402
 import servers  # noqa: E402
 
-FLASK = """
-import os, flask, redis
-app = flask.Flask(__name__)
-cache = redis.Redis(connection_pool=redis.BlockingConnectionPool(
-    host="127.0.0.1", port=int(os.environ["REDIS_PORT"]), max_connections=int(os.environ["POOL"]), timeout=60))
-
-@app.route("/Q<number>")
-def serve(number):
-    for i in (1, 2, 3):
-        cache.get(f"K{number}:{i}")
-    return f"R{number}"
-"""
-PUMA = """
-require "redis"
-POOL = Thread::Queue.new
-ENV["POOL"].to_i.times { POOL << Redis.new(host: "127.0.0.1", port: ENV["REDIS_PORT"].to_i) }
-def get(key)
-  redis = POOL.pop
-  redis.get(key)
-ensure
-  POOL << redis
-end
-run lambda { |env|
-  number = env["PATH_INFO"][/\\d+/]
-  %SERVE%
-  [200, { "Content-Length" => (number.length + 1).to_s }, ["R" + number]]
-}
-"""
-PUMA_SHAPES = {
-    "sequence": '(1..3).each { |i| get("K#{number}:#{i}") }',
-    "fibers": '(1..3).map { |i| Fiber.new { Fiber.yield; get("K#{number}:#{i}") } }.each(&:resume).each(&:resume)',
-}
-FIBERS = """
-require "socket"
-WAITING = {}
-READY = []
-def wait(io)
-  WAITING[io] = Fiber.current
-  Fiber.yield
-end
-def get(key)
-  redis = (POOL.pop or (READY << Fiber.current; Fiber.yield; POOL.pop))
-  redis.write("*2\\r\\n$3\\r\\nGET\\r\\n$#{key.length}\\r\\n#{key}\\r\\n")
-  wait(redis)
-  redis.readpartial(64)
-  POOL << redis
-  READY.shift&.resume
-end
-def serve(client)
-  loop do
-    wait(client)
-    number = client.readpartial(1024)[/Q(\\d+)/, 1]
-    if ENV["SHAPE"] == "request"
-      Fiber.new { work(client, number) }.resume
-    else
-      work(client, number)
-    end
-  end
-rescue EOFError, Errno::ECONNRESET
-  client.close
-end
-def work(client, number)
-  (1..3).each { |i| get("K#{number}:#{i}") }
-  client.write("HTTP/1.1 200 OK\\r\\nContent-Length: 6\\r\\n\\r\\nR#{number}")
-end
-POOL = Array.new(ENV["POOL"].to_i) { TCPSocket.new("127.0.0.1", ENV["REDIS_PORT"].to_i) }
-server = TCPServer.new("127.0.0.1", ENV["PORT"].to_i)
-server.listen(128)
-loop do
-  IO.select([server, *WAITING.keys])[0].each do |io|
-    if io == server
-      client = server.accept
-      client.setsockopt(Socket::IPPROTO_TCP, Socket::TCP_NODELAY, 1)
-      Fiber.new { serve(client) }.resume
-    else
-      WAITING.delete(io).resume
-    end
-  end
-end
-"""
+APPS = os.path.join(e2e.ROOT, "tests/accuracy/apps")
+PUMA, FIBERS = os.path.join(APPS, "ruby/config.ru"), os.path.join(APPS, "ruby/fibers.rb")
 JAVA = """
 import com.sun.net.httpserver.HttpServer;
 import java.io.*;
@@ -232,8 +154,8 @@ class Threads(e2e.Case):
         imports = [servers.PYTHON, "-c", "import flask, redis, gunicorn"]
         if subprocess.run(imports, check=False, capture_output=True).returncode:
             self.skipTest("no flask, redis or gunicorn for " + servers.PYTHON)
-        pid, port = self.servers.gunicorn(FLASK, *options, env=self.settings())
-        return pid, port
+        with open(os.path.join(APPS, "flask_web.py"), encoding="utf-8") as source:
+            return self.servers.gunicorn(source.read(), *options, env=self.settings())
 
     def test_gunicorn_sync(self):
         self.assertEqual(self.traced(*self.gunicorn("--workers", "2")), {"right": 3 * REQUESTS})
@@ -254,12 +176,11 @@ class Threads(e2e.Case):
         self.need("puma", "ruby")
         if subprocess.run(["ruby", "-e", "require 'redis'"], check=False, capture_output=True).returncode:
             self.skipTest("no redis for ruby")
-        rackup = self.servers.path("config.ru", PUMA.replace("%SERVE%", PUMA_SHAPES[shape]))
 
         def start(port):
             command = ["puma", "-e", "production", "-t", f"{THREADS}:{THREADS}"]
-            command += ["-b", f"tcp://127.0.0.1:{port}", rackup]
-            return self.servers.start("puma", command, signal.SIGTERM, env=self.settings())
+            command += ["-b", f"tcp://127.0.0.1:{port}", PUMA]
+            return self.servers.start("puma", command, signal.SIGTERM, env=self.settings(SHAPE=shape))
 
         return self.servers.start_on_free_port("puma", start, lambda port: servers.answers(("127.0.0.1", port)))
 
@@ -285,11 +206,10 @@ class Threads(e2e.Case):
 
     def fibers(self, shape):
         self.need("ruby")
-        program = self.servers.path("fibers.rb", FIBERS)
 
         def start(port):
             settings = self.settings(SHAPE=shape, PORT=str(port))
-            return self.servers.start("fibers", ["ruby", program], signal.SIGKILL, env=settings)
+            return self.servers.start("fibers", ["ruby", FIBERS], signal.SIGKILL, env=settings)
 
         return self.servers.start_on_free_port("fibers", start, lambda port: servers.answers(("127.0.0.1", port)))
 
