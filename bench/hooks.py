@@ -17,7 +17,6 @@ import statistics
 import subprocess
 import sys
 import time
-import urllib.request
 
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -25,13 +24,16 @@ ROOT = os.path.dirname(HERE)
 sys.path[:0] = [HERE, os.path.join(ROOT, "tests/accuracy"), os.path.join(ROOT, "tests/lib")]
 import bench  # noqa: E402  (tests/accuracy/bench.py)
 import bpf_stats  # noqa: E402
+import load  # noqa: E402
 import matrix  # noqa: E402
 from overhead import ATTACH_SECONDS, Server, Variant, compare, running, say, wrk  # noqa: E402
 from shop import ShopError, stop_on_signals  # noqa: E402
 
 CLIENTS = 16
 POOL = 64
-WARM, WAIT_SECONDS = 200, 120
+WARM = 500
+GENTLE_RATE = 500  # requests for a second of --seconds
+FIRST = 10000  # of requests' numbers
 WITHOUT = ["--no-runtime-hooks"]
 NOTHING, TRACED, HOOKS = "nothing", "traced", "hooks"
 SUBJECTS = {  # name: row and pattern of the program in tests/accuracy/matrix.py
@@ -55,15 +57,21 @@ def program_of(name):
     raise ShopError(f"{name}: tests/accuracy has no {pattern!r} in {row}")
 
 
+def ask_all(port, requests):
+    """For what does not survive clients that leave in the middle, as wrk does at its end."""
+    begun = time.monotonic()
+    load.load(port, range(FIRST, FIRST + requests), CLIENTS)
+    return requests, time.monotonic() - begun
+
+
 def start(place, program, command, environment, seconds):
     """The application as a Server."""
     pool = POOL if POOL in program.pools else program.pools[0]
     pid, port = place.application(matrix.Cell(program, CLIENTS, pool), command, environment)
     url = f"http://127.0.0.1:{port}/Q10031"
-    for _ in range(WARM):  # virtual machines start slowly, and wrk does not wait
-        with urllib.request.urlopen(url, timeout=WAIT_SECONDS) as answer:
-            answer.read()
-    return Server([pid], lambda: wrk(url, seconds, CLIENTS))
+    load.load(port, range(FIRST, FIRST + WARM), CLIENTS)  # virtual machines start slowly, and wrk does not wait
+    gentle = lambda: ask_all(port, seconds * GENTLE_RATE)  # noqa: E731
+    return Server([pid], gentle if program.row == "native" else lambda: wrk(url, seconds, CLIENTS))
 
 
 def count_runs(spantap, server):
@@ -115,7 +123,7 @@ def measure(name, place, arguments):
         result.variants = {variant.name: variant for variant in others}
         result.runs = count_runs(arguments.spantap, server)
         result.plain_ns = plain.measure()["server"]
-    except (matrix.Missing, ShopError, OSError) as error:
+    except (matrix.Missing, ShopError, OSError, subprocess.CalledProcessError) as error:
         result.missing = str(error).splitlines()[0]
     finally:
         place.end(kept)
