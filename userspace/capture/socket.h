@@ -25,6 +25,7 @@ struct socket_info {
 	bool from_file;			    /* times are wall clock, there is no process */
 	void *stitch;			    /* the observer's owner */
 	bool called;			    /* the observer's: a call was made on it */
+	uint64_t called_by;		    /* the observer's: the unit that made the last one */
 };
 
 struct socket_options {

@@ -100,6 +100,7 @@ struct node {
 	uint64_t answer_ns;     /* its answer's first byte, for segment.c */
 	uint64_t answered_ns;   /* of a call: its last one */
 	bool first_call;        /* on its connection */
+	bool same_caller;       /* made the one before on it, too */
 	struct mark connect; /* of a first call: who opened the connection; time_ns 0: not known */
 	bool unfollowed, chain_broken;
 	bool after;      /* of a call: whoever made it had answered, or nobody had asked */

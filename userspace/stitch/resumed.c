@@ -15,6 +15,32 @@
 #define WAIT_NS (20 * NS_PER_MS)
 #define LOOK_BACK_MAX 4096 /* calls */
 
+static void withdraw_all(struct stitch *s, struct node *call)
+{
+	for (int i = 0; i < LAYER_COUNT; i++) {
+		struct node *request = call->candidates[i].request;
+
+		if (!request || i == LAYER_exact)
+			continue;
+		link_withdraw(s, &call->candidates[i], "its answer made others go on");
+		finish_review(s, node_top(request));
+	}
+	list_remove(&call->made); /* nor may it be claimed later */
+}
+
+/*
+ * Nobody was seen to go on with its answer. What has just used the connection may have given it on,
+ * and have written for whoever waited.
+ */
+static void not_told(struct stitch *s, struct node *call)
+{
+	if (call->same_caller && call->candidates[LAYER_unit].request)
+		withdraw_all(s, call);
+	list_remove(&call->replied);
+	if (call->undecided)
+		stitch_decide(s, call);
+}
+
 /* Of the same thread, and not of this read: whatever was to be told of it, was. */
 static void decide_earlier(struct stitch *s, const struct mark *read)
 {
@@ -27,9 +53,7 @@ static void decide_earlier(struct stitch *s, const struct mark *read)
 		if (call->reply_tid != read->tid || call->begin.pid != read->pid ||
 		    call->reply_unit == read->unit)
 			continue;
-		list_remove(&call->replied);
-		if (call->undecided)
-			stitch_decide(s, call);
+		not_told(s, call);
 	}
 }
 
@@ -122,19 +146,6 @@ static struct node *written_by(const struct node *call)
 	return call->candidates[LAYER_unit].request;
 }
 
-static void withdraw_all(struct stitch *s, struct node *call)
-{
-	for (int i = 0; i < LAYER_COUNT; i++) {
-		struct node *request = call->candidates[i].request;
-
-		if (!request || i == LAYER_exact)
-			continue;
-		link_withdraw(s, &call->candidates[i], "its answer made others go on");
-		finish_review(s, node_top(request));
-	}
-	list_remove(&call->made); /* nor may it be claimed later */
-}
-
 /*
  * Those who went on, or may have: units. Where the one who wrote the call is not the only one of
  * them, either it gave a connection to whoever waited for one, and wrote for that one, or what took
@@ -145,17 +156,18 @@ static void tell_owners(struct stitch *s, struct node *call, const uint64_t *uni
 {
 	struct node *writer = written_by(call);
 	struct replies *replies = replies_of(s, call);
-	bool known = true, others = false;
+	bool known = true, others = false, any = false;
 
 	for (size_t i = 0; i < count; i++) {
 		known = known && units[i];
+		any |= units[i] != 0;
 		others |= units[i] && owner_of(s, call, units[i]) != writer;
 	}
 	if (writer && replies && known) {
 		replies->agreed += !others;
 		replies->disagreed += others;
 	}
-	if (writer && others)
+	if (writer && (others || (!any && call->same_caller)))
 		withdraw_all(s, call);
 	else if (owner && (writer == owner || !replies || replies->disagreed <= replies->agreed))
 		link_propose(call, LAYER_resumed, owner, 0);
@@ -207,9 +219,7 @@ void resumed_tick(struct stitch *s, uint64_t now_ns)
 
 		if (call->undecided && now_ns <= call->end.time_ns + WAIT_NS)
 			break;
-		list_remove(&call->replied);
-		if (call->undecided)
-			stitch_decide(s, call);
+		not_told(s, call);
 	}
 }
 

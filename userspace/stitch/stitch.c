@@ -93,6 +93,8 @@ static void on_begin(void *context, struct connection *c, struct exchange *x)
 		if (n->first_call)
 			n->connect = info->connect;
 		info->called = true;
+		n->same_caller = n->begin.unit && n->begin.unit == info->called_by;
+		info->called_by = n->begin.unit;
 	}
 	if (n->span->explanation && n->request)
 		explain_name(n, c, x);
