@@ -7,7 +7,8 @@ from matrix import APPS, Program
 
 MAIN = "3.1"
 SUITES = {"2.7": ("bullseye", "puma", "ruby-redis"), "3.3": ("trixie", "puma", "ruby-redis")}
-PUMA, FIBERS = (os.path.join(APPS, "ruby", name) for name in ("config.ru", "fibers.rb"))
+ASYNC = ("sid", "ruby", "ruby-async")  # a Fiber scheduler
+PUMA, FIBERS, SCHEDULER = (os.path.join(APPS, "ruby", name) for name in ("config.ru", "fibers.rb", "scheduler.rb"))
 THREADS = 16
 
 
@@ -38,6 +39,13 @@ def fibers(shape, version=MAIN, **options):
     return Program("ruby", f"Ruby {version}", f"a fiber for each {shape}", start, {"SHAPE": shape}, **options)
 
 
+def scheduled(shape, **options):
+    def start(_place):
+        return [*fetch.suite(*ASYNC), "ruby", SCHEDULER]
+
+    return Program("ruby", "Ruby 3.3", f"async {shape}", start, {"SHAPE": shape}, **options)
+
+
 def programs():
     yield puma("sequence", row="threads", quick=0.97)
     yield puma("sequence", row="threads", pieces=True)
@@ -56,6 +64,8 @@ def programs():
     yield puma("fibers", **some, midway=True, ugly=True)
     yield puma("sequence", **some, leave=5, ugly=True)
     yield puma("sequence", **some, hung=2, ugly=True)
+    for shape in ("sequence", "gather", "request", "background"):
+        yield scheduled(shape, **some)
     for version in SUITES:
         yield puma("sequence", version, row="threads", **some)
         yield puma("fibers", version, **some)
