@@ -140,11 +140,9 @@ struct {
 /* What moved bytes in a process whose wakes are told; key: the thread's id or the runtime's unit. */
 struct mover {
 	__u64 arrival;	/* when its thread got the processor on which it moved them; the scheduler's clock */
-	__u64 stack;	/* where it waited when it was last told to be woken */
 	__u8 read;	/* the last were read */
 	__u8 waited;	/* woken by another thread since */
-	__u8 told;	/* that was told since */
-	__u8 pad[5];
+	__u8 pad[6];
 };
 
 struct {

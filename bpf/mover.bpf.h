@@ -21,7 +21,7 @@ static __always_inline void mover_note(struct task_struct *task, struct event_da
 		e->flags |= EVENT_WAITED;
 	m->arrival = LOAD(task, sched_info.last_arrival);
 	m->read = e->direction == EVENT_IN;
-	m->waited = m->told = 0;
+	m->waited = 0;
 }
 
 #endif

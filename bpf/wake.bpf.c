@@ -89,20 +89,16 @@ static __always_inline __u64 asleep_since(struct task_struct *task)
 	       BPF_CORE_READ(task, se.prev_sum_exec_runtime);
 }
 
-static __always_inline void tell(struct task_struct *woken, const struct mover *waker, struct mover *m, __u64 stack)
+static __always_inline void tell(struct task_struct *woken, const struct mover *waker, __u64 stack)
 {
 	struct event_wake e = {};
 
 	header_fill(&e.header, EVENT_WAKE, sizeof(e));
 	e.woken_tid = BPF_CORE_READ(woken, pid);
 	e.stack = stack;
-	if (waker && waker->read) {
-		e.what = WAKE_MOVED | (waker->waited ? WAKE_WAITED : 0);
-		if (asleep_since(woken) <= waker->arrival)
-			e.what |= WAKE_SLEPT_THROUGH;
-	}
-	m->told = 1;
-	m->stack = stack;
+	e.what = WAKE_MOVED | (waker->waited ? WAKE_WAITED : 0);
+	if (asleep_since(woken) <= waker->arrival)
+		e.what |= WAKE_SLEPT_THROUGH;
 	ring_send(&e, sizeof(e));
 }
 
@@ -132,8 +128,7 @@ int BPF_PROG(on_waking, struct task_struct *woken)
 	m->waited = 1;
 	key.unit = (__u32)id;
 	waker = bpf_map_lookup_elem(&movers, &key);
-	/* What waits elsewhere since it was told of: for whoever wakes it there, that was not the last wait. */
-	if ((waker && waker->read) || (m->told && m->stack != REGISTER(regs, sp)))
-		tell(woken, waker, m, REGISTER(regs, sp));
+	if (waker && waker->read)
+		tell(woken, waker, REGISTER(regs, sp));
 	return 0;
 }

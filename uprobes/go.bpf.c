@@ -7,6 +7,8 @@
 #include "bpf/recipe.bpf.h"
 
 #define G_START 64 /* sched.pc: where it will begin */
+#define G_STACK_END 8
+#define G_STACK 56 /* sched.sp: where it was stopped */
 #define G_M 48 /* since 1.17: stack, stackguard0, stackguard1, _panic, _defer come before */
 
 char LICENSE[] SEC("license") = "GPL";
@@ -136,6 +138,37 @@ int on_request_write(struct pt_regs *ctx)
 	key.unit = goid_of(target, ctx->r14);
 	if (key.unit && key.unit != birth.parent)
 		bpf_map_update_elem(&births, &key, &birth, BPF_ANY);
+	return 0;
+}
+
+/*
+ * send(channel, sudog, ...), on the goroutine that sends: its value goes to one that waits to receive, sudog.g.
+ * Told when the sender has read from a socket last: then it may be an answer to whoever gave it work.
+ */
+SEC("uprobe")
+int on_send(struct pt_regs *ctx)
+{
+	const struct target_value *target = target_current();
+	struct event_wake e = {};
+	const struct mover *mover;
+	struct unit_key key;
+	__u64 woken;
+
+	if (!target || !(target->flags & TARGET_UNIT_WAKES))
+		return 0;
+	key = key_of(goid_of(target, ctx->r14));
+	mover = key.unit ? bpf_map_lookup_elem(&movers, &key) : NULL;
+	if (!mover || !mover->read)
+		return 0;
+	woken = word_at(ctx->bx);
+	header_fill(&e.header, EVENT_WAKE, sizeof(e));
+	e.unit = key.unit;
+	e.woken_unit = goid_of(target, woken);
+	e.stack = word_at(woken + G_STACK_END) - word_at(woken + G_STACK);
+	e.flags = EVENT_NOT_THREADS;
+	e.what = WAKE_MOVED | WAKE_SLEPT_THROUGH; /* of locks and of places in a queue nothing is told here */
+	if (e.woken_unit)
+		ring_send(&e, sizeof(e));
 	return 0;
 }
 

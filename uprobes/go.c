@@ -127,11 +127,11 @@ static int plan_entry(struct uprobe_plan *plan, const struct elf *elf, const cha
 
 static int locate(const struct elf *elf, struct uprobe_plan *plan)
 {
-	enum { START, PUT, END, ROUND_TRIP, WRITE, FUNCTIONS };
+	enum { START, PUT, END, ROUND_TRIP, WRITE, SEND, FUNCTIONS };
 	static const char *const names[FUNCTIONS] = {
 		"runtime.newproc.func1",     "runtime.runqput",
 		"runtime.goexit1",           "net/http.(*persistConn).roundTrip",
-		"net/http.(*Request).write",
+		"net/http.(*Request).write", "runtime.send",
 	};
 	struct elf_function found[FUNCTIONS] = { 0 };
 	int err = go_table_find(elf, names, FUNCTIONS, found);
@@ -152,6 +152,8 @@ static int locate(const struct elf *elf, struct uprobe_plan *plan)
 			err = plan_entry(plan, elf, names[WRITE], &found[WRITE],
 					 "on_request_write");
 	}
+	if (!err && found[SEND].len)
+		err = plan_entry(plan, elf, names[SEND], &found[SEND], "on_send");
 	if (err)
 		plan->count = 0;
 	return err == -ENOTSUP ? 0 : err;

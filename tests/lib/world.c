@@ -120,6 +120,8 @@ uint64_t end_move(struct end *e, enum direction dir, const char *text, uint32_t 
 		.tid = who.tid,
 		.cpu_ns = who.cpu_ns,
 		.runqueue_ns = who.runqueue_ns,
+		.wakes = who.wakes,
+		.waited = who.waited,
 		.seq = seq,
 	};
 

@@ -48,6 +48,7 @@ struct who {
 	uint32_t pid, tid;
 	uint64_t cpu_ns, runqueue_ns;
 	uint64_t context; /* the runtime's; 0: none */
+	bool wakes, waited; /* as struct mark's */
 };
 
 bool world_init(struct world *w);

@@ -219,10 +219,10 @@ void completion_woken(struct stitch *s, const struct wake *w)
 	c = completion_of(owner);
 	if (!c || by == owner || !works(by))
 		return;
-	c->woken_stack = w->stack;
 	if (!w->moved || !w->slept_through || by->calls_answered != by->calls_made ||
 	    by->calls_made <= by->quiet_until)
 		return;
+	c->woken_stack = w->stack;
 	note_told(s, w, by, owner->only);
 	note_waker(c, w->by);
 }
@@ -429,7 +429,7 @@ static void call_answered(struct stitch *s, struct node *call, const struct mark
 	struct unit_requests *u = unit_that(s, &call->begin);
 
 	(void)last;
-	if (u && first->tid == call->begin.tid && call->ordinal == u->calls_made)
+	if (u && call->ordinal == u->calls_made && unit_that(s, first) == u)
 		u->calls_answered = u->calls_made;
 }
 
