@@ -57,8 +57,7 @@ threading.Thread(target=worker, daemon=True).start()
 http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
 """
 CALLER = """
-import time, urllib.request
-time.sleep(3)  # past the time in which requests from before the attach may be open
+import urllib.request
 ready()
 for number in (10000, 10001):
     headers = {HEADER: VALUE} if HEADER else {}
