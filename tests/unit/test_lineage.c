@@ -275,6 +275,18 @@ static void test_many_children(void **state)
 	assert_int_equal(world.count, 502);
 }
 
+/* A thread of the program's own while a coroutine serves the only request. */
+static void test_thread_beside(void **state)
+{
+	uint64_t theirs;
+
+	(void)state;
+	request[0] = ask(&one, task_a);
+	theirs = call(0, worker);
+	answer(&one, task_a);
+	assert_alone(theirs);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -287,6 +299,7 @@ int main(void)
 		TEST(test_outlives_and_is_gone),
 		TEST(test_ticker),
 		TEST(test_executor),
+		TEST(test_thread_beside),
 		TEST(test_client_leaves),
 		TEST(test_connection_changes_hands),
 		TEST(test_many_children),

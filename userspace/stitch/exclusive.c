@@ -3,8 +3,9 @@
  * Layer L6: the only request that was open in the process during the whole call. Known when the
  * call ends: a request that came in between makes it unknown, and so does the end of this one.
  * Nothing is said of a process while requests from before our time may be open in it, nor of what a
- * coroutine calls: the other layers know its requests, and timers run between them; nor of what an
- * event loop goes on with after an answer.
+ * coroutine calls: the other layers know its requests, and timers run between them; nor of a thread
+ * beside coroutines that serve requests: who hands it their work is known; nor of what an event
+ * loop goes on with after an answer.
  */
 #include "userspace/stitch/segment.h"
 
@@ -38,6 +39,14 @@ static bool others_know(struct stitch *s, const struct mark *mark)
 	       (!mark->not_threads && thread && thread->parent);
 }
 
+/* Is the only request that is open a coroutine's? */
+static bool coroutine_serves(struct stitch *s, const struct process_requests *p)
+{
+	const struct node *request = LIST_ENTRY(p->open.next, struct node, open);
+
+	return unit_of_context(stitch_processes(s), &request->read) != NULL;
+}
+
 /* Why no request can be named; NULL: the only open one is it. */
 static const char *why(struct stitch *s, const struct node *call)
 {
@@ -53,7 +62,11 @@ static const char *why(struct stitch *s, const struct node *call)
 		return "requests from before the attach may be open";
 	if (!p || !p->open_count)
 		return "no request is open";
-	return p->open_count > 1 ? "more than one request is open" : NULL;
+	if (p->open_count > 1)
+		return "more than one request is open";
+	return coroutine_serves(s, p)
+		       ? "a coroutine serves the only request, and did not start this"
+		       : NULL;
 }
 
 static void call_begins(struct stitch *s, struct node *call)
