@@ -219,7 +219,7 @@ class Main {
         Tomcat.addServlet(context, "servlet", new Servlet());
         context.addServletMappingDecoded("/*", "servlet");
         if (setting("GC", "").length() > 0)
-            timers.scheduleAtFixedRate(System::gc, 100, 100, TimeUnit.MILLISECONDS);
+            timers.scheduleWithFixedDelay(System::gc, 100, 200, TimeUnit.MILLISECONDS);
         if (shape.equals("ticker"))
             timers.scheduleAtFixedRate(() -> call("L0:1"), 5, 5, TimeUnit.MILLISECONDS);
         tomcat.start();

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # A server with a fiber for each connection (SHAPE=connection) or for each request, and its own loop of events.
 # /Q10031 makes three calls whose text holds K10031:1 to :3 (score.py).
+require "fiber" # Fiber.current, before 3.1
 require "socket"
 WAITING = {}
 READY = []
