@@ -17,7 +17,7 @@ demo=(
 test=(
 	libcmocka-dev clang-format curl jq procps iproute2 openssl tcpdump
 	nginx mariadb-server redis-tools apache2-utils wrk
-	python3-pymysql python3-psycopg python3-protobuf python3-msgpack php-cli php-fpm
+	python3-pymysql python3-psycopg python3-protobuf python3-msgpack php-cli php-fpm php-redis php-mysql
 	liburing-dev libjansson-dev sqlite3 tmux python3-numpy python3-scipy
 	qemu-system-x86 busybox-static cpio kmod xz-utils zstd debian-archive-keyring
 )

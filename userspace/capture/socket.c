@@ -30,6 +30,7 @@ struct socket {
 	uint64_t position[2][2]; /* next expected offset: [plaintext][direction] */
 	uint64_t last_ns;
 	uint64_t looked_ns; /* UNIX: when /proc was asked last */
+	bool gone;	    /* and it was not there any more */
 	enum verdict told; /* what the kernel knows */
 	uint32_t copy;	   /* 0: the normal limits */
 	uint64_t resyncs, short_copies; /* seen so far */
@@ -325,6 +326,12 @@ static void on_data(struct socket_table *t, const struct event_data *e)
 		begin_plaintext(t, s, c);
 	if (!plaintext && is_ciphertext(t, s, c, bytes_of(bytes, e->head_len)))
 		return;
+<<<<<<< HEAD
+=======
+	s->info.pid = e->header.pid;
+	s->last_ns = e->header.time_ns;
+	s->gone = false;
+>>>>>>> 5b2e599 (php: PHP-FPM behind nginx end to end; a UNIX socket that is gone may still have bytes on their way to us; mysqlnd's logins are logins)
 	position = &s->position[plaintext][dir];
 	if (e->offset > *position && *position) {
 		t->counters.gaps++;
@@ -439,7 +446,15 @@ static bool closed_unix(struct socket *s, uint64_t now_ns)
 	    now_ns < s->looked_ns + UNIX_LOOK_NS || !s->raw || !connection_open_exchanges(s->raw))
 		return false;
 	s->looked_ns = now_ns;
-	return !procfs_has_socket(s->info.pid, s->info.id);
+	if (procfs_has_socket(s->info.pid, s->info.id)) {
+		s->gone = false;
+		return false;
+	}
+	/* Its last bytes may be on their way to us: closed if there are none until the next look. */
+	if (s->gone)
+		return true;
+	s->gone = true;
+	return false;
 }
 
 static bool idle_unix(const struct socket *s, uint64_t now_ns)

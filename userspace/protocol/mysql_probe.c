@@ -11,6 +11,7 @@
  * fit. */
 #define CAPTURE_MIN 64
 #define LOGIN_LEN_MIN 32
+#define LARGEST_MAX (3u << 30) /* PHP's mysqlnd; others say less */
 #define GREETING_LEN_MIN 12 /* version and thread id */
 #define GREETING_LEN_MAX 1024
 #define ERROR_LEN_MAX 1024
@@ -122,7 +123,7 @@ static int score_login(const struct mysql_packet *p)
 	cursor_u8(&c);
 	filler = cursor_bytes(&c, sizeof(zeros));
 	if (c.failed || p->len < LOGIN_LEN_MIN || (p->seq != 1 && p->seq != 2) ||
-	    !(capabilities & MYSQL_CAN_PROTOCOL_41) || largest > 1u << 31 ||
+	    !(capabilities & MYSQL_CAN_PROTOCOL_41) || largest > LARGEST_MAX ||
 	    !bytes_equal(filler, bytes_of(zeros, sizeof(zeros))))
 		return 0;
 	return p->whole || p->body.len >= CAPTURE_MIN ? 95 : 60;
