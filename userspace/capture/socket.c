@@ -312,6 +312,7 @@ static void on_data(struct socket_table *t, const struct event_data *e)
 	if (s) {
 		s->info.pid = e->header.pid;
 		s->last_ns = e->header.time_ns;
+		s->gone = false;
 	}
 	if (s && is_wakeup(t, s, e))
 		return;
@@ -326,12 +327,6 @@ static void on_data(struct socket_table *t, const struct event_data *e)
 		begin_plaintext(t, s, c);
 	if (!plaintext && is_ciphertext(t, s, c, bytes_of(bytes, e->head_len)))
 		return;
-<<<<<<< HEAD
-=======
-	s->info.pid = e->header.pid;
-	s->last_ns = e->header.time_ns;
-	s->gone = false;
->>>>>>> 5b2e599 (php: PHP-FPM behind nginx end to end; a UNIX socket that is gone may still have bytes on their way to us; mysqlnd's logins are logins)
 	position = &s->position[plaintext][dir];
 	if (e->offset > *position && *position) {
 		t->counters.gaps++;
