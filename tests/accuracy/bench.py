@@ -17,6 +17,7 @@ WARM = 20  # requests before anybody looks: what is lazily made is there, as in 
 WARM_FIRST = 90000
 MIDWAY_FIRST, MIDWAY_SECONDS = 50000, 0.5
 ALONE_FIRST = 40000
+SECOND_FIRST = 60000
 HUNG_FIRST = 80000  # applications that know it never answer such a request
 EXAMPLES = 5
 FAILURE = 600  # characters of why
@@ -79,14 +80,18 @@ class Place(servers.Servers):
         pid, port = self.start_on_free_port("application", start, answers)
         return pid, program.front(self, port) if program.front else port
 
+    def second_port(self, program):
+        """Of a program that listens on two."""
+        return {"THREAD_PORT": str(servers.free_port())} if program.two else {}
+
 
 def answers(port):
     return servers.answers(("127.0.0.1", port))
 
 
-def loaded(cell, trace, port, requests):
-    """The requests of a cell, traced; the numbers of those that count."""
-    program = cell.program
+def loaded(cell, trace, ports, requests):
+    """The requests of a cell, traced; the numbers of those that count: none of those on the second port."""
+    program, (port, second) = cell.program, ports
     options = {"keep": program.keep, "pieces": program.pieces}
     load.load(port, range(WARM_FIRST, WARM_FIRST + WARM), min(cell.at_once, WARM), **options)
     others = load.endless(port, MIDWAY_FIRST, cell.at_once, **options) if program.midway else None
@@ -96,8 +101,11 @@ def loaded(cell, trace, port, requests):
         others.stop()
     hung = load.Load(port, range(HUNG_FIRST, HUNG_FIRST + program.hung), max(program.hung, 1), lenient=True).start()
     load.load(port, range(ALONE_FIRST, ALONE_FIRST + program.alone), 1, **options)
+    beside = load.endless(int(second), SECOND_FIRST, cell.at_once) if second else None
     numbers = range(score.FIRST, score.FIRST + requests)
     left = load.load(port, numbers, cell.at_once, leave=program.leave, **options)
+    if beside:
+        beside.stop()
     trace.stop()
     hung.ending = True
     return [number for number in numbers if number not in left] if left else numbers
@@ -136,11 +144,11 @@ def run(cell, place, requests=None, keep_spans=None):
     result = described(cell)
     try:
         command = cell.program.start(place)
-        environment = place.environment_of(cell.program.needs)
+        environment = {**place.environment_of(cell.program.needs), **place.second_port(cell.program)}
         kept = len(place.started)
         pid, port = place.application(cell, command, environment)
         trace = e2e.Trace(pid, strict=False)
-        numbers = loaded(cell, trace, port, requests or cell.program.requests)
+        numbers = loaded(cell, trace, (port, environment.get("THREAD_PORT")), requests or cell.program.requests)
         result.update(judged(cell, trace, numbers))
         if keep_spans:
             os.replace(trace.output, keep_spans)

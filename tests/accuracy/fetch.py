@@ -84,7 +84,7 @@ def virtual_environment(name, python, requirements):
     def make(directory):
         run([*python, "-m", "venv", "--system-site-packages" if "site" in name else "--clear", directory])
         pip = [*python[:-1], os.path.join(directory, "bin/python"), "-m", "pip", "install", "-q", "--retries=1"]
-        run([*pip, "--timeout=30", "--prefer-binary", "-r", requirements])
+        run([*pip, "--timeout=30", "--only-binary=:all:", "-r", requirements])
 
     directory = once(name, make, read(requirements), *python)
     return [*python[:-1], os.path.join(directory, "bin/python")]

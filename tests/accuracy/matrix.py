@@ -67,6 +67,7 @@ class Program:
     leave: int = 0  # every so many-th client leaves before its answer
     alone: int = 0  # requests one at a time that are traced before the ones that count
     midway: bool = False  # attached while it serves requests
+    two: bool = False  # listens on THREAD_PORT as well, with another framework
     front: collections.abc.Callable | None = None  # front(place, port) starts what is asked instead; returns its port
     hung: int = 0  # requests that are never answered (numbers from bench.HUNG_FIRST on: the application waits)
 

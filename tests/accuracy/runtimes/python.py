@@ -46,6 +46,17 @@ def web(row, pattern, version=MAIN, **options):
     return Program(row, f"CPython {version}", pattern, start, settings, needs, **options)
 
 
+def ugly(shape, version=MAIN, **options):
+    """python_ugly.py, which needs no packages: only wrong parents count."""
+
+    def start(_place):
+        return [*interpreter(version), os.path.join(APPS, "python_ugly.py")]
+
+    options = {"at_once": (10, 64), "pools": (3,), "ugly": True, **options}
+    row = "executors" if "thread" in shape or "pool" in shape else "asyncio"
+    return Program(row, f"CPython {version}", f"ugly {shape}", start, {"SHAPE": shape}, **options)
+
+
 def flask(pattern, version=MAIN, **options):
     def start(_place):
         return [*python(version), os.path.join(APPS, "flask_web.py")]
@@ -94,6 +105,17 @@ def main_programs():
 def ugly_programs():
     """What goes wrong, and what is nobody's."""
     some = {"at_once": (10, 64), "pools": (3,)}
+    yield ugly("reuse", quick=0.5)
+    for shape in ("task_after", "timer_after", "thread_after", "pool_after"):
+        yield ugly(shape, calls=2, quick=0.3 if shape == "timer_after" else None)
+    yield ugly("retry", calls=0)
+    yield ugly("cancel", calls=0, quick=0.3)
+    yield ugly("workers")
+    yield ugly("thread_workers")
+    yield ugly("children", calls=500, requests=20, at_once=(1, 10))
+    yield ugly("collect", quick=0.5)
+    yield ugly("two", two=True, quick=0.3)
+    yield ugly("collect", hung=3)
     yield web("asyncio", "aiohttp outlive", **some, quick=0.98)
     yield web("asyncio", "aiohttp cancel", **some, calls=0, ugly=True)
     yield web("asyncio", "aiohttp many", at_once=(1, 10), pools=(3,), calls=500, requests=20)
@@ -111,6 +133,7 @@ def other_programs():
     for version in OTHERS:
         yield flask("Flask, threaded", version, keep=False, **some)
         yield web("asyncio", "aiohttp gather", version, **some)
+        yield ugly("collect", version)
         yield web("asyncio", "starlette background", version, **some)
         if version != "3.8":
             yield web("asyncio", "aiohttp to_thread", version, **some)
