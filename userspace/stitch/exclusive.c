@@ -7,6 +7,7 @@
  * beside coroutines that serve requests: who hands it their work is known; nor of what an event
  * loop goes on with after an answer.
  */
+#include "bpf/config.h"
 #include "userspace/stitch/segment.h"
 
 static void request_ends(struct stitch *s, struct node *request)
@@ -30,12 +31,13 @@ static bool works_for_itself(const struct unit_requests *u)
 	return u && (u->served || u->answered_ns) && !u->shared && !u->only;
 }
 
-/* A coroutine, or a thread of a pool whose work is known to be somebody's. */
+/* A coroutine, a virtual thread, or a thread of a pool whose work is known to be somebody's. */
 static bool others_know(struct stitch *s, const struct mark *mark)
 {
 	const struct unit_requests *thread = unit_of_thread(stitch_processes(s), mark);
 
 	return unit_of_context(stitch_processes(s), mark) || (mark->tied && mark->unit) ||
+	       (mark->not_threads && mark->unit & UNIT_MOUNTED) ||
 	       (!mark->not_threads && thread && thread->parent);
 }
 
