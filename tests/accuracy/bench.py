@@ -138,7 +138,7 @@ def late(cell):
     return {**described(cell), "skipped": "no time left", "seconds": 0}
 
 
-def run(cell, place, requests=None, keep_spans=None):
+def run(cell, place, requests, keep_spans=None):
     """A dictionary: what the table's columns are made of, or `skipped` or `failed` with the reason."""
     begun, kept, trace = time.monotonic(), len(place.started), None
     result = described(cell)
@@ -148,7 +148,7 @@ def run(cell, place, requests=None, keep_spans=None):
         kept = len(place.started)
         pid, port = place.application(cell, command, environment)
         trace = e2e.Trace(pid, strict=False)
-        numbers = loaded(cell, trace, (port, environment.get("THREAD_PORT")), requests or cell.program.requests)
+        numbers = loaded(cell, trace, (port, environment.get("THREAD_PORT")), requests)
         result.update(judged(cell, trace, numbers))
         if keep_spans:
             os.replace(trace.output, keep_spans)

@@ -26,6 +26,7 @@ import e2e  # noqa: E402
 import matrix  # noqa: E402
 import table  # noqa: E402
 
+QUICK_REQUESTS = 200
 README = os.path.join(e2e.ROOT, "README.md")
 
 
@@ -94,12 +95,13 @@ def run_all(options, cells, out):
         for number, cell in enumerate(cells * options.runs):
             spans = os.path.join(options.spans, f"{number}.jsonl") if options.spans else None
             late = options.limit and time.monotonic() - begun > options.limit
-            result = bench.late(cell) if late else bench.run(cell, place, options.requests, spans)
+            requests = options.requests or min(cell.program.requests, QUICK_REQUESTS if options.quick else sys.maxsize)
+            result = bench.late(cell) if late else bench.run(cell, place, requests, spans)
             good = good and "failed" not in result and not result.get("wrong")
             (tap if options.quick else show)(cell, result)
             out.write(json.dumps(result) + "\n")
             out.flush()
-    print(f"# {len(cells) * options.runs} cells, {time.monotonic() - begun:.0f} s", file=sys.stderr)
+    print(f"# {len(cells) * options.runs} cells, {time.monotonic() - begun:.0f} s", flush=True)
     return good
 
 

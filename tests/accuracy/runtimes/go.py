@@ -45,7 +45,7 @@ def programs():
     yield library("go-redis fan")
     yield library("go-redis nested")
     yield library("go-redis timer", ugly=True)
-    yield library("go-redis worker", quick=0.0)
+    yield library("go-redis worker", quick=0.6)
     yield library("pgx fan")
     yield library("pq sequence")
     yield library("http sequence")

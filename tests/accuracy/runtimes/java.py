@@ -70,7 +70,7 @@ def main_programs():
     yield tomcat("jedis sequence", quick=0.95)
     yield tomcat("jdbc sequence")
     yield tomcat("url sequence")
-    yield tomcat("jedis executor", quick=0.3)
+    yield tomcat("jedis executor", quick=0.6)
     yield tomcat("jedis fan")
     yield tomcat("jedis completable")
     yield tomcat("jedis executor WORKERS=forkjoin")

@@ -58,7 +58,7 @@ def main_programs():
     yield web("node", "fastify ioredis all", quick=0.9)
     yield web("node", "koa ioredis-pool sequence")
     yield web("node", "express pg sequence")
-    yield web("node", "http pg all", quick=0.3)
+    yield web("node", "http pg all", quick=0.85)
     yield web("node", "fastify pg-connect sequence")
     yield web("node", "http mysql2 sequence")
     yield web("node", "http mysql2 all")
@@ -68,7 +68,7 @@ def main_programs():
     yield web("node", "http http all")
     yield web("node", "http raw callback", ugly=True)
     yield web("node", "express ioredis sequence MIDDLEWARE=callback", at_once=(10, 64), pools=(3,), ugly=True)
-    yield web("node-redis", "http redis sequence", pools=(1,), quick=0)
+    yield web("node-redis", "http redis sequence", pools=(1,), quick=0.85)
     yield web("node-redis", "http redis all", pools=(1,))
     yield web("node-redis", "express redis all REDIS_PACKAGE=redis-5", pools=(1,))
 
@@ -82,7 +82,7 @@ def ugly_programs():
     yield web("node", "http raw sequence GC=10", **some)
     yield web("node", "http raw many", at_once=(1, 10), pools=(3,), calls=500, requests=20)
     yield web("node", "http raw sequence", leave=5, **some, ugly=True)
-    yield web("node", "express ioredis all", midway=True, **some, ugly=True, quick=0.5)
+    yield web("node", "express ioredis all", midway=True, **some, ugly=True, quick=0.7)
     yield web("node", "http raw all", hung=3, **some, ugly=True)
 
 
