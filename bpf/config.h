@@ -34,6 +34,7 @@ enum recipe_base {
 #define RECIPE_NOT_THREADS 0x1u /* what runs moves between threads: which thread it was says nothing */
 #define RECIPE_NESTED 0x2u	/* most often one context serves a thread's requests, others run inside it */
 #define RECIPE_TIED 0x10u /* a unit is a connection's: what is done for it is done for that connection's request */
+#define RECIPE_TASKS 0x20u /* a unit is a task: those of libraries and timers run between those of requests */
 #define RECIPE_LAST 0x4u /* the value is the head of a list whose last member counts: it stays */
 /* What runs is mounted on a thread now and then, while a bit of `address` is set in the 64 bits that stand `active`
  * behind the value's place; at other times the thread runs for itself. */

@@ -43,6 +43,7 @@ enum event_direction {
 #define EVENT_WAKES 0x80      /* who wakes whom in this process is told (struct event_wake) */
 #define EVENT_WAITED 0x100    /* another thread had to wake this one since it moved bytes before */
 #define EVENT_SOCKET_GUESSED 0x08 /* plaintext whose socket is the one last seen with this TLS session */
+#define EVENT_TASK 0x400 /* `unit` is a task: what it does need not be for any request */
 #define EVENT_TIED 0x200 /* `unit` is a connection's: what it calls is called for the request that came there */
 
 struct event_header {

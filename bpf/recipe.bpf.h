@@ -115,6 +115,8 @@ static __always_inline __u64 recipe_unit(struct task_struct *task, int direction
 		*flags |= EVENT_NESTED;
 	if (target->recipe.flags & RECIPE_TIED)
 		*flags |= EVENT_TIED;
+	if (target->recipe.flags & RECIPE_TASKS)
+		*flags |= EVENT_TASK;
 	if (target->recipe.base == RECIPE_EPOLL) /* the socket says it: epoll.bpf.h */
 		return 0;
 	if (target->recipe.base == RECIPE_FOLLOWED)

@@ -185,7 +185,7 @@ static void test_recipe(void **state)
 	ADD_FUNCTION(&m, GUARD, STORE "\x40\xff\xff\xff\xc3");
 	assert_int_equal(recipe_of(&m, "", &r), 0);
 	assert_int_equal(r.base, RECIPE_THREAD);
-	assert_int_equal(r.flags, RECIPE_NOT_THREADS);
+	assert_int_equal(r.flags, RECIPE_NOT_THREADS | RECIPE_TASKS);
 	assert_int_equal(r.steps, 1);
 	assert_int_equal(r.offset[0], -0xc0);
 	assert_int_equal(r.address, 0x10000 + COUNTER);
@@ -201,7 +201,7 @@ static void test_recipe_of_two_words(void **state)
 	begin(&m);
 	ADD_FUNCTION(&m, SETTER, STORE "\x40\xff\xff\xff" STORE "\x38\xff\xff\xff\xc3");
 	assert_int_equal(recipe_of(&m, "", &r), 0);
-	assert_int_equal(r.flags, RECIPE_NOT_THREADS | RECIPE_MOUNTED);
+	assert_int_equal(r.flags, RECIPE_NOT_THREADS | RECIPE_TASKS | RECIPE_MOUNTED);
 	assert_int_equal(r.offset[0], -0xc0);
 	assert_int_equal(r.active, -8);
 	assert_int_equal(r.address, 1);

@@ -45,6 +45,7 @@ struct mark socket_mark_of(const struct event_data *e)
 		.not_threads = (e->flags & EVENT_NOT_THREADS) != 0,
 		.nested = (e->flags & EVENT_NESTED) != 0,
 		.wakes = (e->flags & EVENT_WAKES) != 0,
+		.task = (e->flags & EVENT_TASK) != 0,
 		.waited = (e->flags & EVENT_WAITED) != 0,
 		.cpu_ns = e->cpu_ns,
 		.runqueue_ns = e->runqueue_ns,

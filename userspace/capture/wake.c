@@ -120,10 +120,12 @@ static uint64_t threads_of(struct wakes *w, uint32_t pid)
 
 /*
  * Of an interpreter's or a scheduler's own units threads say nothing, and its lock's wakes are
- * many. Go tells of its units itself (uprobes/go.bpf.c).
+ * many. Go tells of its units itself (uprobes/go.bpf.c); of tasks nobody does.
  */
 static uint32_t flags_for(const struct recipe *recipe, uint64_t threads)
 {
+	if (recipe->flags & RECIPE_TASKS)
+		return 0;
 	if (recipe->base == RECIPE_NONE || recipe->flags & RECIPE_MOUNTED)
 		return threads > 1 ? TARGET_WAKES : 0;
 	return recipe->flags & RECIPE_NOT_THREADS ? TARGET_UNIT_WAKES : 0;

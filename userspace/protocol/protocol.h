@@ -119,6 +119,7 @@ struct mark {
 	uint8_t not_threads; /* 1: units move between threads, `tid` says nothing */
 	uint8_t nested; /* 1: units of a thread run inside each other (fibers) */
 	uint8_t wakes;	/* 1: who wakes whom in this process is told (stitch_woken) */
+	uint8_t task; /* 1: `unit` is a task: libraries' and timers' run between those of requests */
 	uint8_t waited; /* 1: another thread had to wake this one since its last transfer */
 };
 

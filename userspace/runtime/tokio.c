@@ -212,7 +212,7 @@ static int find_recipe(const struct image *image, struct recipe *out, struct err
 			      "a version before 1.22, or code of a form that is not known");
 	*out = (struct recipe){ .base = RECIPE_THREAD,
 				.steps = 1,
-				.flags = RECIPE_NOT_THREADS,
+				.flags = RECIPE_NOT_THREADS | RECIPE_TASKS,
 				.address = (int64_t)find_counter(image) };
 	out->offset[0] = (int32_t)found.place;
 	if (!found.tagged)

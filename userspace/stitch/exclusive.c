@@ -36,7 +36,7 @@ static bool others_know(struct stitch *s, const struct mark *mark)
 {
 	const struct unit_requests *thread = unit_of_thread(stitch_processes(s), mark);
 
-	return unit_of_context(stitch_processes(s), mark) || (mark->tied && mark->unit) ||
+	return unit_of_context(stitch_processes(s), mark) || ((mark->tied || mark->task) && mark->unit) ||
 	       (mark->not_threads && mark->unit & UNIT_MOUNTED) ||
 	       (!mark->not_threads && thread && thread->parent);
 }
