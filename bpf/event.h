@@ -68,7 +68,8 @@ struct event_data {
 	__u8 tail_len;
 	__u8 direction; /* enum event_direction */
 	__u16 flags;
-	__u16 pad[3];
+	__u16 sleeps; /* how often the thread went to sleep so far, modulo 65536 */
+	__u16 pad[2];
 	/* followed by head_len, then tail_len bytes */
 };
 

@@ -331,7 +331,8 @@ static __always_inline void event_begin(struct scratch *s, const struct socket_s
 		births_tell(s->event.unit, s->event.header.time_ns);
 	if (s->event.flags & EVENT_WAKES)
 		mover_note(task, &s->event);
-	s->event.pad[0] = s->event.pad[1] = s->event.pad[2] = 0;
+	s->event.sleeps = (__u16)LOAD(task, nvcsw);
+	s->event.pad[0] = s->event.pad[1] = 0;
 	read_thread_time(task, s->event.header.time_ns, &s->event.cpu_ns, &s->event.runqueue_ns);
 }
 

@@ -343,6 +343,7 @@ struct task_struct {
 	struct files_struct *files;
 	struct signal_struct *signal;
 	struct task_struct *group_leader;
+	long unsigned int nvcsw;
 	struct thread_struct thread;
 };
 

@@ -122,6 +122,7 @@ uint64_t end_move(struct end *e, enum direction dir, const char *text, uint32_t 
 		.runqueue_ns = who.runqueue_ns,
 		.wakes = who.wakes,
 		.waited = who.waited,
+		.sleeps = e->world->sleeps,
 		.seq = seq,
 	};
 

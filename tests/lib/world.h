@@ -32,6 +32,7 @@ struct world {
 	struct stitch *stitch;
 	struct span_rules rules;
 	uint64_t now_ns;
+	uint16_t sleeps; /* of all threads */
 	struct world_span *spans;
 	size_t count;
 	uint64_t traces;

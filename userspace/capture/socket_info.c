@@ -49,6 +49,7 @@ struct mark socket_mark_of(const struct event_data *e)
 		.waited = (e->flags & EVENT_WAITED) != 0,
 		.cpu_ns = e->cpu_ns,
 		.runqueue_ns = e->runqueue_ns,
+		.sleeps = e->sleeps,
 		.pid = e->header.pid,
 		.tid = e->header.tid,
 		.seq = e->seq,

@@ -118,6 +118,7 @@ struct mark {
 	uint16_t late; /* 1: the call blocked, so time_ns is later than the bytes */
 	uint8_t not_threads; /* 1: units move between threads, `tid` says nothing */
 	uint8_t nested; /* 1: units of a thread run inside each other (fibers) */
+	uint16_t sleeps; /* how often the thread went to sleep so far, modulo 65536 */
 	uint8_t wakes;	/* 1: who wakes whom in this process is told (stitch_woken) */
 	uint8_t task; /* 1: `unit` is a task: libraries' and timers' run between those of requests */
 	uint8_t waited; /* 1: another thread had to wake this one since its last transfer */

@@ -9,6 +9,7 @@
  */
 #include "bpf/config.h"
 #include "userspace/stitch/segment.h"
+#include "userspace/stitch/timer.h"
 
 static void request_ends(struct stitch *s, struct node *request)
 {
@@ -56,6 +57,8 @@ static const char *why(struct stitch *s, const struct node *call)
 
 	if (segment_after(s, call))
 		return "an event loop goes on with what it has answered";
+	if (timer_seen(stitch_processes(s), &call->begin))
+		return "what made it has timers: they can be anybody's";
 	if (works_for_itself(unit_of_thread(stitch_processes(s), &call->begin)))
 		return "what made it serves requests, and has none now";
 	if (others_know(s, &call->begin))

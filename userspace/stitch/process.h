@@ -32,12 +32,12 @@ struct process_requests {
 
 struct unit_requests {
 	uint32_t open_count;
-	bool served;          /* has owned a request: it is no helper of other requests */
-	bool shared;          /* had two requests open at once: the thread says nothing any more */
-	bool recent;          /* asked for since units were last forgotten */
-	bool hosts;           /* a thread that serves requests with coroutines: says little itself */
-	uint32_t generation;  /* of what goes by this id: an address is used again */
-	struct node *only;    /* the open one, when open_count is 1 */
+	bool served;         /* has owned a request: it is no helper of other requests */
+	bool shared;         /* had two requests open at once: the thread says nothing any more */
+	bool recent;         /* asked for since units were last forgotten */
+	bool hosts;          /* a thread that serves requests with coroutines: says little itself */
+	uint32_t generation; /* of what goes by this id: an address is used again */
+	struct node *only;   /* the open one, when open_count is 1 */
 	uint64_t answered_ns; /* when it last wrote an answer */
 	uint64_t voice;       /* of a thread: the nested context that has read and answered its
 				 requests */
@@ -45,11 +45,16 @@ struct unit_requests {
 	struct list calls;    /* its calls without a parent so far, by begin */
 	struct unit_requests *parent; /* what started it; NULL: not known */
 	struct list children, sibling;
-	struct completion *completion; /* completion.c's own; NULL: none */
+	struct completion *completion;                    /* completion.c's own; NULL: none */
 	uint32_t calls_made, calls_answered, quiet_until; /* of a worker, for completion.c */
-	uint64_t last_socket;				  /* of its last call */
-	uint64_t born_ns; /* when that was */
-	uint64_t origin;  /* and where: origin.h */
+	uint64_t last_socket;                             /* of its last call */
+	uint64_t timer_ns; /* of a thread, for timer.c: it has called out of itself; 0: never */
+	uint64_t timers_until_ns; /* it does so */
+	uint64_t waits_for;       /* the socket of its last call while there is no answer */
+	uint64_t overtaken;       /* the same, and then a request was read */
+	uint16_t sleeps;          /* when it last moved bytes */
+	uint64_t born_ns;         /* when that was */
+	uint64_t origin;          /* and where: origin.h */
 };
 
 struct process_table {

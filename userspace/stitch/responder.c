@@ -7,6 +7,7 @@
  * requests while others are open: an event loop writes everybody's answers.
  */
 #include "userspace/stitch/stitch.h"
+#include "userspace/stitch/timer.h"
 
 #define GENERATIONS_MAX 8
 
@@ -22,7 +23,7 @@ static void call_begins(struct stitch *s, struct node *call)
 {
 	struct unit_requests *u = worker_of(s, &call->begin);
 
-	if (u && !u->shared && !u->hosts)
+	if (u && !u->shared && !u->hosts && !timer_seen(stitch_processes(s), &call->begin))
 		list_append(&u->calls, &call->made);
 }
 

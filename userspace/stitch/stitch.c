@@ -13,6 +13,7 @@
 #include "userspace/stitch/fill.h"
 #include "userspace/stitch/resumed.h"
 #include "userspace/stitch/state.h"
+#include "userspace/stitch/timer.h"
 #include "userspace/stitch/trace.h"
 
 #define WIRE_MAX 262144
@@ -85,6 +86,7 @@ static void on_begin(void *context, struct connection *c, struct exchange *x)
 		return;
 	if (n->request) {
 		unit_heard(&s->processes, &n->read);
+		timer_request(&s->processes, &n->read);
 		process_request_opens(&s->processes, n);
 	} else {
 		n->number = process_number(&s->processes, n->begin.pid);
@@ -95,6 +97,7 @@ static void on_begin(void *context, struct connection *c, struct exchange *x)
 		info->called = true;
 		n->same_caller = n->begin.unit && n->begin.unit == info->called_by;
 		info->called_by = n->begin.unit;
+		timer_call(&s->processes, n);
 	}
 	if (n->span->explanation && n->request)
 		explain_name(n, c, x);
@@ -156,6 +159,7 @@ static void over(struct stitch *s, struct node *n, const struct exchange *x,
 		return;
 	n->answered = true;
 	answer.time_ns = x->response_last.time_ns; /* and until when */
+	timer_answer(&s->processes, n, x->responding ? &x->response_last : &x->request_last);
 	if (x->responding)
 		tell_layers(s, n, x, &answer);
 	/* UNIX sockets number nothing: the key would catch the next request. */

@@ -8,6 +8,7 @@
  * our time.
  */
 #include "userspace/stitch/stitch.h"
+#include "userspace/stitch/timer.h"
 
 static void request_opens(struct stitch *s, struct node *request)
 {
@@ -51,6 +52,8 @@ static const char *why(struct stitch *s, const struct node *call)
 {
 	if (unit_of_context(stitch_processes(s), &call->begin))
 		return "a coroutine made it: its thread says nothing";
+	if (timer_seen(stitch_processes(s), &call->begin))
+		return "its thread has timers: they can be anybody's";
 	return silence(unit_of_thread(stitch_processes(s), &call->begin));
 }
 
@@ -63,7 +66,7 @@ static void call_begins(struct stitch *s, struct node *call)
 			u->hosts |= u->served;
 		return;
 	}
-	if (!silence(u))
+	if (!silence(u) && !timer_seen(stitch_processes(s), &call->begin))
 		link_propose(call, LAYER_unit, u->only, 0);
 }
 
