@@ -20,7 +20,7 @@
 #define SPAN_2 "c8ad6b7169203332"
 
 static struct world world;
-static const struct who loop = { LOOP, LOOP, 0, 0, 0 };
+static const struct who loop = { .pid = LOOP, .tid = LOOP };
 
 static int setup(void **state)
 {

@@ -34,8 +34,8 @@ struct texts {
 static struct world world;
 static struct texts texts;
 static struct end one, two, cache[2], client;
-static const struct who first = { APP, APP, 0, 0, 0 }, second = { APP, OTHER, 0, 0, 0 },
-			caller = { CALLER, CALLER, 0, 0, 0 };
+static const struct who first = { .pid = APP, .tid = APP }, second = { .pid = APP, .tid = OTHER },
+			caller = { .pid = CALLER, .tid = CALLER };
 
 static void on_trace(struct sink *sink, const struct trace *trace)
 {
@@ -189,7 +189,7 @@ static void test_held(void **state)
 	(void)state;
 	end_move(&one, DIRECTION_IN, HTTP_GET, 0, first);
 	end_move(&two, DIRECTION_IN, HTTP_GET, 0, second);
-	start = call(0, (struct who){ APP, 102, 0, 0, 0 });
+	start = call(0, (struct who){ .pid = APP, .tid = 102 });
 	assert_string_equal(text_of(start), "(not out)");
 	world_pass(&world, 100 * 1000 * 1000);
 	end_move(&one, DIRECTION_OUT, HTTP_OK, 0, first);
@@ -202,7 +202,7 @@ static void test_held(void **state)
 static void test_claimed(void **state)
 {
 	const struct stitch_counters *n = stitch_counters(world.stitch);
-	const struct who worker = { APP, 102, 0, 0, 0 };
+	const struct who worker = { .pid = APP, .tid = 102 };
 	uint64_t start;
 
 	(void)state;

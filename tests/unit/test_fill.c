@@ -15,7 +15,7 @@
 #define REDIS_SELECT "*2\r\n$6\r\nSELECT\r\n$1\r\n1\r\n"
 
 static struct world world;
-static const struct who web = { WEB, WEB, 0, 0, 0 };
+static const struct who web = { .pid = WEB, .tid = WEB };
 
 static int setup(void **state)
 {

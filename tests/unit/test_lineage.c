@@ -20,11 +20,13 @@
 static struct world world;
 static struct end one, two, cache[2];
 static uint64_t request[2];
-static const struct who loop = { APP, APP, 0, 0, 0 }, task_a = { APP, APP, 0, 0, TASK_A },
-			task_b = { APP, APP, 0, 0, TASK_B }, handle = { APP, APP, 0, 0, HANDLE },
-			child = { APP, APP, 0, 0, CHILD },
-			connection = { APP, APP, 0, 0, CONNECTION },
-			worker = { APP, WORKER, 0, 0, 0 };
+static const struct who loop = { .pid = APP, .tid = APP },
+			task_a = { .pid = APP, .tid = APP, .context = TASK_A },
+			task_b = { .pid = APP, .tid = APP, .context = TASK_B },
+			handle = { .pid = APP, .tid = APP, .context = HANDLE },
+			child = { .pid = APP, .tid = APP, .context = CHILD },
+			connection = { .pid = APP, .tid = APP, .context = CONNECTION },
+			worker = { .pid = APP, .tid = WORKER };
 
 static int setup(void **state)
 {
@@ -262,7 +264,7 @@ static void test_many_children(void **state)
 	request[1] = ask(&two, loop);
 	born(TASK_A, APP);
 	for (uint64_t i = 0; i < 500; i++) {
-		struct who who = { APP, APP, 0, 0, CHILD + i * 64 };
+		struct who who = { .pid = APP, .tid = APP, .context = CHILD + i * 64 };
 
 		born(who.context, TASK_A);
 		last = call(0, who);

@@ -18,9 +18,11 @@
 static struct world world;
 static struct end one, two, cache[2];
 static uint64_t request[2];
-static const struct who base = { APP, APP, 0, 0, BASE }, task_a = { APP, APP, 0, 0, TASK_A },
-			task_b = { APP, APP, 0, 0, TASK_B }, main_thread = { APP, APP, 0, 0, 0 },
-			worker = { APP, WORKER, 0, 0, 0 };
+static const struct who base = { .pid = APP, .tid = APP, .context = BASE },
+			task_a = { .pid = APP, .tid = APP, .context = TASK_A },
+			task_b = { .pid = APP, .tid = APP, .context = TASK_B },
+			main_thread = { .pid = APP, .tid = APP },
+			worker = { .pid = APP, .tid = WORKER };
 
 static int setup(void **state)
 {
@@ -171,8 +173,8 @@ static void test_context_owns(void **state)
 
 #define CHILD 0x7f0000004000
 #define GRANDCHILD 0x7f0000005000
-static const struct who child = { APP, APP, 0, 0, CHILD },
-			grandchild = { APP, APP, 0, 0, GRANDCHILD };
+static const struct who child = { .pid = APP, .tid = APP, .context = CHILD },
+			grandchild = { .pid = APP, .tid = APP, .context = GRANDCHILD };
 
 static void born(uint64_t unit, uint64_t parent)
 {

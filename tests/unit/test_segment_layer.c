@@ -23,7 +23,7 @@ static int setup(void **state)
 	(void)state;
 	if (!world_init(&world))
 		return -1;
-	loop = (struct who){ APP, APP, 0, 0, 0 };
+	loop = (struct who){ .pid = APP, .tid = APP };
 	for (uint16_t i = 0; i < 2; i++) {
 		end_open(&world, &client[i], SIDE_SERVER, APP, 8000, 5000 + i);
 		end_open(&world, &cache[i], SIDE_CLIENT, APP, 6000 + i, 6379);

@@ -14,8 +14,8 @@
 #define POOL 102
 
 static struct world world;
-static const struct who web = { WEB, WEB, 0, 0, 0 }, worker = { WEB, WORKER, 0, 0, 0 },
-			pool = { WEB, POOL, 0, 0, 0 }, ads = { ADS, ADS, 0, 0, 0 };
+static const struct who web = { .pid = WEB, .tid = WEB }, worker = { .pid = WEB, .tid = WORKER },
+			pool = { .pid = WEB, .tid = POOL }, ads = { .pid = ADS, .tid = ADS };
 
 static int setup(void **state)
 {

@@ -37,7 +37,7 @@ static uint32_t pick(uint32_t n)
 static struct who someone(uint32_t pid)
 {
 	return (struct who){ pid, pid * 1000 + pick(3), world.now_ns / 3, world.now_ns / 7,
-			      pick(3) ? 0 : 1000000 + pick(6) };
+			     pick(3) ? 0 : 1000000 + pick(6) };
 }
 
 /* Ends 0-7 are servers, 8-15 caches' clients, 16-23 pairs that talk to each other. */
@@ -187,7 +187,8 @@ static void check_span(const struct world_span *s)
 	assert_int_equal(parent->kind, SPAN_SERVER);
 	assert_int_equal(s->tid / 1000, parent->tid / 1000);
 	assert_true(parent->start_ns < s->start_ns);
-	assert_true(s->rule == PARENT_UNIT || s->rule == PARENT_RESPONDER || s->rule == PARENT_EXCLUSIVE);
+	assert_true(s->rule == PARENT_UNIT || s->rule == PARENT_RESPONDER ||
+		    s->rule == PARENT_EXCLUSIVE);
 }
 
 /* In the order they came: no span before its parent. */
