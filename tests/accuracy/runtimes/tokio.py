@@ -9,6 +9,7 @@ from matrix import APPS, Program
 
 PLAIN, AXUM = os.path.join(e2e.ROOT, "tests/e2e/tokio"), os.path.join(APPS, "tokio")
 VERSIONS = ("1.21.2", "1.32.1", "1.38.2", "1.44.2")
+TARGET = os.path.join(fetch.CACHE, "tokio-target")  # one for all: most of their crates are the same
 LATEST = "latest"  # what Cargo.lock has
 NEEDS = {"sqlx": ("postgres",), "reqwest": ("upstream",)}
 
@@ -19,13 +20,12 @@ def built(name, source, version=LATEST):
     def make(directory):
         crate = os.path.join(directory, "crate")
         shutil.copytree(source, crate, ignore=shutil.ignore_patterns("target"))
-        env = {**os.environ, "CARGO_TARGET_DIR": os.path.join(directory, "target")}
+        env = {**os.environ, "CARGO_TARGET_DIR": TARGET}
         cargo = fetch.program("cargo")
         if version != LATEST:
             fetch.run([cargo, "update", "-q", "-p", "tokio", "--precise", version], cwd=crate, env=env)
         fetch.run([cargo, "build", "--release", "--quiet", *(["--locked"] if version == LATEST else [])], cwd=crate, env=env)
-        shutil.copy(os.path.join(directory, "target/release/program"), directory)
-        shutil.rmtree(os.path.join(directory, "target"))
+        shutil.copy(os.path.join(TARGET, "release/program"), directory)
 
     texts = [fetch.read(os.path.join(source, name)) for name in ("Cargo.toml", "Cargo.lock", "src/main.rs")]
     return os.path.join(fetch.once(name, make, *texts, version), "program")
