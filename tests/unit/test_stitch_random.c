@@ -36,8 +36,11 @@ static uint32_t pick(uint32_t n)
 /* Threads of process p are 1000 p + 0..2. */
 static struct who someone(uint32_t pid)
 {
-	return (struct who){ pid, pid * 1000 + pick(3), world.now_ns / 3, world.now_ns / 7,
-			     pick(3) ? 0 : 1000000 + pick(6) };
+	return (struct who){ .pid = pid,
+			     .tid = pid * 1000 + pick(3),
+			     .cpu_ns = world.now_ns / 3,
+			     .runqueue_ns = world.now_ns / 7,
+			     .context = pick(3) ? 0 : 1000000 + pick(6) };
 }
 
 /* Ends 0-7 are servers, 8-15 caches' clients, 16-23 pairs that talk to each other. */
