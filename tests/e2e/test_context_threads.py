@@ -238,10 +238,10 @@ class Threads(e2e.Case):
         self.assertEqual(self.traced(*self.java("sequence"), self.keep_alive), {"right": 3 * REQUESTS})
 
     def test_java_submit(self):
-        """What is handed to an executor is known by chance only, but never given to another request."""
+        """Handed to an executor: most is known, nothing is given to another request (test_context_executors.py)."""
         found = self.traced(*self.java("submit"), self.keep_alive)
         self.assertEqual(found.get("wrong", 0), 0)
-        self.assertGreaterEqual(found["right"], REQUESTS)
+        self.assertGreaterEqual(found["right"], 2 * REQUESTS)
 
 
 if __name__ == "__main__":
