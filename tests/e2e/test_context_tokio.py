@@ -64,18 +64,77 @@ class Tokio(e2e.Case):
         self.assertEqual(found["right"] + found["none"], 3 * REQUESTS)
         self.assertLessEqual(found["none"], unknown)
 
+    def assert_none_wrong(self, found):
+        self.assertEqual(found["wrong"], 0, found)
+
     def test_one_after_the_other(self):
         self.assert_all(self.found("handler"))
 
     def test_in_one_task(self):
-        self.assert_all(self.found("join"))
+        self.assert_all(self.found("join", at_once=64, pool=4))
 
     def test_spawned(self):
-        self.assert_all(self.found("fan"), unknown=9)
+        self.assert_all(self.found("fan", pool=4), unknown=9)
+
+    def test_spawned_by_spawned(self):
+        self.assert_all(self.found("nested"), unknown=9)
+
+    def test_sets(self):
+        self.assert_all(self.found("set", at_once=64), unknown=9)
+
+    def test_threads_for_blocking_work(self):
+        self.assert_all(self.found("blocking"), unknown=9)
+
+    def test_blocking_in_place(self):
+        self.assert_all(self.found("inplace"))
+
+    def test_large_futures(self):
+        self.assert_all(self.found("big"), unknown=9)
+
+    def test_one_thread(self):
+        self.assert_all(self.found("fan", flavor="current"), unknown=9)
+
+    def test_tasks_of_one_thread(self):
+        self.assert_all(self.found("fan", flavor="local"), unknown=9)
+
+    def test_all_requests_in_one_future(self):
+        """No task tells them apart."""
+        self.assert_none_wrong(self.found("handler", flavor="alone"))
+
+    def test_after_the_answer(self):
+        self.assertEqual(dict(self.found("detached")), {"right": 2 * REQUESTS})
+
+    def test_workers(self):
+        self.assert_none_wrong(self.found("worker"))
+
+    def test_workers_that_requests_start(self):
+        self.assert_none_wrong(self.found("lazy"))
+
+    def test_one_connection_for_all(self):
+        self.assert_none_wrong(self.found("multiplex"))
+
+    def test_connections_with_tasks(self):
+        """Made by whichever request finds none, and used by all."""
+        self.assert_none_wrong(self.found("connected"))
+
+    def test_for_nobody(self):
+        """One request at a time, and a task that calls now and then."""
+        found = self.found("lazytick", at_once=1)
+        self.assert_none_wrong(found)
+        self.assertGreaterEqual(found["right"], 3 * REQUESTS)
+
+    def test_stripped(self):
+        """Nothing is known of its tasks, and its threads say nothing."""
+        self.need("strip")
+        program, self.program = self.program, self.servers.path("stripped")
+        subprocess.run(["strip", "-o", self.program, program], check=True)
+        found = self.found("handler")
+        self.assert_none_wrong(found)
+        self.assertLess(found["right"], REQUESTS)
 
     def test_without_hooks(self):
         found = self.found("fan", "--no-runtime-hooks")
-        self.assertEqual(found["wrong"], 0)
+        self.assert_none_wrong(found)
         self.assertGreaterEqual(found["right"], REQUESTS)
 
 

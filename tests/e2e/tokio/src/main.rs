@@ -103,8 +103,8 @@ fn start_workers() -> mpsc::Sender<Job> {
 
 async fn hand_over(queue: &mpsc::Sender<Job>, key: String) {
     let (done, over) = oneshot::channel();
-    queue.send((key, done)).await.unwrap();
-    over.await.unwrap();
+    let _ = queue.send((key, done)).await;
+    let _ = over.await;
 }
 
 /* One connection for all, as redis-rs has it: a task writes what it finds in a queue, and answers in turn. */
@@ -158,6 +158,37 @@ async fn connected(key: String) {
     IDLE.lock().unwrap().push(queue);
 }
 
+/* The same with tasks that end after two calls: who sees only the first ones takes them for a request's own. */
+async fn short_lived(key: String) {
+    let idle = IDLE.lock().unwrap().pop();
+    let queue = idle.unwrap_or_else(|| {
+        let (sender, mut receiver) = mpsc::channel::<Job>(1);
+        tokio::spawn(async move {
+            for _ in 0..2 {
+                if let Some((key, done)) = receiver.recv().await {
+                    get(key).await;
+                    let _ = done.send(());
+                }
+            }
+        });
+        sender
+    });
+    hand_over(&queue, key).await;
+    if !queue.is_closed() {
+        IDLE.lock().unwrap().push(queue);
+    }
+}
+
+/* For nobody, now and then. */
+async fn tick() {
+    loop {
+        tokio::time::sleep(Duration::from_millis(3)).await;
+        get("L10000:1".to_string()).await;
+    }
+}
+
+static TICKING: OnceLock<()> = OnceLock::new();
+
 /* ---- requests --------------------------------------------------------------------------------- */
 
 type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -204,6 +235,15 @@ async fn several(shape: &str, number: &str, keys: &[String]) {
             }
             while set.join_next().await.is_some() {}
         }
+        "abort" => {
+            for key in keys {
+                let slow = tokio::spawn(get(key.clone()));
+                let one = tokio::spawn(get(key.clone()));
+                pause().await;
+                slow.abort();
+                let _ = one.await;
+            }
+        }
         "detached" => {
             get(keys[0].clone()).await;
             let late = format!("L{number}:2");
@@ -226,6 +266,11 @@ async fn one_by_one(shape: &str, keys: &[String]) {
             "multiplex" => hand_over(MULTIPLEX.get_or_init(start_multiplex), key).await,
             "demand" => on_demand(key).await,
             "connected" => connected(key).await,
+            "short" => short_lived(key).await,
+            "lazytick" => {
+                TICKING.get_or_init(|| drop(tokio::spawn(tick())));
+                get(key).await
+            }
             "big" => big(key).await,
             _ => get(key).await,
         }
@@ -261,6 +306,9 @@ async fn listen() {
     let listener = TcpListener::bind(format!("127.0.0.1:{}", setting("PORT"))).await.unwrap();
     if setting("SHAPE") == "worker" {
         let _ = WORKERS.set(start_workers());
+    }
+    if setting("SHAPE") == "tick" {
+        tokio::spawn(tick());
     }
     loop {
         let (client, _) = listener.accept().await.unwrap();
