@@ -2,6 +2,7 @@
 """What was measured, for people: a line per cell, and for the README a line per row of STITCHING.md."""
 import os
 import re
+import statistics
 
 import matrix
 
@@ -48,6 +49,10 @@ def spread(values):
     return f"{low:.3f}" if round(low, 3) == round(high, 3) else f"{low:.3f} to {high:.3f}"
 
 
+def worst_and_median(values):
+    return f"{min(values):.3f}, {statistics.median(values):.3f}"
+
+
 def goal_of(row):
     recall = "whatever can be had" if row.recall is None else f"{row.recall:.3f}"
     return f"{row.precision:.3f} / {recall}"
@@ -73,7 +78,7 @@ def row_line(key, results):
     worst = min(result["precision"] for result in measured)
     naive = [result["naive"] for result in measured]
     return (
-        f"| {row.title} | {goal_of(row)} | {worst:.4f} | {spread([result['recall'] for result in plain])}"
+        f"| {row.title} | {goal_of(row)} | {worst:.4f} | {worst_and_median([result['recall'] for result in plain])}"
         f" | {share(summed_rules(measured))} | {spread(naive)} | {cells} |"
     )
 
@@ -81,7 +86,7 @@ def row_line(key, results):
 def readme_table(results):
     of_row = {key: [result for result in results if result["row"] == key] for key in matrix.ROWS}
     lines = [
-        "| runtime and pattern | goal: precision / recall | worst precision | recall | rules | last request of the thread | cells that met the goal |",
+        "| runtime and pattern | goal: precision / recall | worst precision | recall: worst, median | rules | last request of the thread | cells that met the goal |",
         "|---|---|---|---|---|---|---|",
         *(row_line(key, of_row[key]) for key in matrix.ROWS),
     ]

@@ -102,7 +102,7 @@ class Score(e2e.Case):
         made = {"row": "go", "ugly": False, "met": True, "naive": 0.5, "rules": {"unit": 3}, "precision": 1.0, "recall": 1.0}
         results = [made, {**made, "precision": 0.9, "met": False, "recall": 0.25}, {"row": "go", "skipped": "no go"}]
         line = next(line for line in table.readme_table(results).splitlines() if line.startswith("| Go"))
-        self.assertIn("| 0.9000 | 0.250 to 1.000 | unit 100% | 0.500 | 1 of 2, 1 could not run |", line)
+        self.assertIn("| 0.9000 | 0.250, 0.625 | unit 100% | 0.500 | 1 of 2, 1 could not run |", line)
 
 
 if __name__ == "__main__":
