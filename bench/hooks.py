@@ -26,7 +26,7 @@ import bench  # noqa: E402  (tests/accuracy/bench.py)
 import bpf_stats  # noqa: E402
 import load  # noqa: E402
 import matrix  # noqa: E402
-from overhead import ATTACH_SECONDS, Server, Variant, compare, running, say, wrk  # noqa: E402
+from overhead import Server, Variant, compare, running, wait_attached, wrk  # noqa: E402
 from shop import ShopError, stop_on_signals  # noqa: E402
 
 CLIENTS = 16
@@ -80,7 +80,7 @@ def count_runs(spantap, server):
     with bpf_stats.enabled() as counts, running(command, stdout=subprocess.DEVNULL) as process:
         if not counts:
             return {}
-        time.sleep(ATTACH_SECONDS)
+        wait_attached(process.pid)
         before = bpf_stats.of_process(process.pid)
         requests, _seconds = server.load()
         after = bpf_stats.of_process(process.pid)

@@ -39,7 +39,8 @@ TRACERS = [
     "opentelemetry-instrumentation-requests==0.60b1",
     "ddtrace==4.15.7",
 ]
-ATTACH_SECONDS = 2.0
+ATTACH_SECONDS = 2.0  # at least; probes are set one after the other, and each is a descriptor
+ATTACH_LIMIT = 60
 
 
 def say(text):
@@ -167,6 +168,16 @@ def shop(seconds, python=(PYTHON,), environment=None):
         )
 
 
+def wait_attached(pid):
+    """Until nothing was attached for a while."""
+    begun, since, count = time.monotonic(), time.monotonic(), 0
+    while time.monotonic() < min(max(since, begun) + ATTACH_SECONDS, begun + ATTACH_LIMIT):
+        now = len(os.listdir(f"/proc/{pid}/fd"))
+        if now != count:
+            since, count = time.monotonic(), now
+        time.sleep(0.1)
+
+
 class Variant:
     """One way to run a subject; `spantap` is the command to attach with, or None, `options` are its own."""
 
@@ -185,7 +196,7 @@ class Variant:
         for pid in self.server.pids:
             command += ["--pid", str(pid)]
         with running(command, stdout=subprocess.DEVNULL) as process:
-            time.sleep(ATTACH_SECONDS)
+            wait_attached(process.pid)
             measured = self.measure_load(lambda: cpu_ns(process.pid))
             if process.poll() is not None:
                 raise ShopError(f"{' '.join(command)}: ended with status {process.returncode}")
