@@ -236,7 +236,95 @@ static void test_not_the_only_one_open(void **state)
 	assert_int_equal(world_find(&world, own)->rule, PARENT_EXCLUSIVE);
 }
 
-/* A connection's first call is written when the connect is done: in anybody's callback. */
+/* A new connection; connect() is called now, by that thread. */
+static void reconnect(int i, uint16_t port, uint32_t tid)
+{
+	end_close(&cache[i]);
+	end_open(&world, &cache[i], SIDE_CLIENT, APP, port, 6379);
+	cache[i].info.connect = (struct mark){ .time_ns = ++world.now_ns, .pid = APP, .tid = tid };
+}
+
+/* Its first call belongs to whoever called connect(), whatever the loop did meanwhile. */
+static void test_connected_for(void **state)
+{
+	uint64_t start[2];
+
+	(void)state;
+	serve_many(ENOUGH);
+	ask(0);
+	reconnect(0, 6002, APP);
+	ask(1);
+	reconnect(1, 6003, APP);
+	start[0] = call(0);
+	start[1] = call(1);
+	reply(1);
+	respond(1);
+	reply(0);
+	respond(0);
+	assert_parent(start[0], 0);
+	assert_parent(start[1], 1);
+}
+
+/* New connections alone, from the first request on: they close chains, too. */
+static void test_connected_always(void **state)
+{
+	uint64_t start[2] = { 0 };
+
+	(void)state;
+	for (uint16_t i = 0; i < ENOUGH + 2; i++) {
+		ask(0);
+		reconnect(0, (uint16_t)(10000 + i), APP);
+		ask(1);
+		reconnect(1, (uint16_t)(20000 + i), APP);
+		start[0] = call(0);
+		start[1] = call(1);
+		reply(0);
+		respond(0);
+		reply(1);
+		respond(1);
+	}
+	assert_parent(start[0], 0);
+}
+
+/* A pool gives the connections, as they are done, to who has waited longest. */
+static void test_connected_for_another(void **state)
+{
+	uint64_t first, second;
+
+	(void)state;
+	serve_many(ENOUGH);
+	ask(0);
+	reconnect(0, 6002, APP);
+	ask(1);
+	reconnect(1, 6003, APP);
+	first = call(1); /* of the first, on the second's */
+	second = call(0);
+	reply(1);
+	respond(0);
+	reply(0);
+	respond(1);
+	assert_parent(first, -1);
+	assert_parent(second, -1);
+}
+
+/* A helper thread connects: nobody knows for whom. */
+static void test_connected_by_another(void **state)
+{
+	uint64_t mine;
+
+	(void)state;
+	serve_many(ENOUGH);
+	ask(0);
+	ask(1);
+	reconnect(0, 6002, OTHER);
+	mine = call(0);
+	reply(0);
+	respond(0);
+	respond(1);
+	assert_parent(mine, -1);
+}
+
+/* Nobody saw connect(): the call is written when it is done, in anybody's callback. */
 static void test_new_connection(void **state)
 {
 	uint64_t mine;
@@ -318,6 +406,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_two_effects, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_after_response, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_not_the_only_one_open, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_connected_for, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_connected_always, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_connected_for_another, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_connected_by_another, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_new_connection, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_in_pieces, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_two_threads_serve, setup, teardown),

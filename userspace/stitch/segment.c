@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Layer L7, for event loops without a known runtime (nginx): what a callback writes was caused by
+ * Layer L7, for event loops without a known runtime: what a callback writes was caused by
  * what it has read. A segment is the time on the process's only serving thread from one such read
  * to the next. A request is a chain of them: its own read, a call, the call's answer, the next
  * call, ... until its response is written. Its calls are its own only if each segment had one
@@ -8,13 +8,14 @@
  * chains do close in this process, counted where others could have been meant. A loop that writes
  * later than it reads, or that hands connections on, breaks its chains; then this says nothing.
  *
- * Not followed: the first call of a connection (it is written when the connect is done), a call on
- * the connection whose answer has just come (a pool hands it on).
+ * The first call of a connection is written when the connect is done, in anybody's callback: its
+ * cause is that of connect(). Not followed: one whose connect() was not seen, a call on the
+ * connection whose answer has just come (a pool hands it on).
  */
 #include "userspace/base/memory.h"
 #include "userspace/stitch/segment.h"
 
-#define SEGMENTS 32          /* remembered; effects can be told after later causes */
+#define SEGMENTS 256         /* remembered; effects can be told after later causes */
 #define CLOSED_MIN 50        /* chains in a row, before the first is believed */
 #define CLOSED_PER_OPEN 99   /* and of all */
 #define CHAINS_COUNTED 10000 /* then the past counts half */
@@ -32,7 +33,7 @@ struct segments {
 	uint32_t tid;
 	bool off; /* more threads than one serve, or a runtime tells */
 	size_t newest;
-	struct segment last[SEGMENTS];
+	struct segment last[SEGMENTS]; /* in the order of their begins */
 	uint64_t closed, broken, in_a_row;
 };
 
@@ -57,30 +58,50 @@ static struct segments *segments_of(struct stitch *s, const struct mark *mark, b
 
 static struct segment *segment_at(struct segments *all, uint64_t time_ns)
 {
-	struct segment *found = NULL;
-
 	for (size_t i = 0; i < SEGMENTS; i++) {
-		struct segment *one = &all->last[i];
+		struct segment *one = &all->last[(all->newest + SEGMENTS - i) % SEGMENTS];
 
-		if (one->since_ns && one->since_ns <= time_ns &&
-		    (!found || one->since_ns >= found->since_ns))
-			found = one;
+		if (one->since_ns <= time_ns)
+			return one->since_ns ? one : NULL;
 	}
-	return found;
+	return NULL;
+}
+
+/* In which the call was made, or its connection was opened for it. */
+static struct segment *segment_of(struct segments *all, const struct node *call)
+{
+	const struct mark *opened = &call->connect;
+
+	if (!call->first_call)
+		return segment_at(all, call->begin.time_ns);
+	if (!opened->time_ns || opened->pid != call->begin.pid || opened->tid != all->tid)
+		return NULL;
+	return segment_at(all, opened->time_ns);
 }
 
 bool segment_after(struct stitch *s, const struct node *call)
 {
 	struct segments *all = segments_of(s, &call->begin, false);
-	const struct segment *at = all ? segment_at(all, call->begin.time_ns) : NULL;
+	const struct segment *at = all ? segment_of(all, call) : NULL;
 
+	if (all && !at)
+		at = segment_at(all, call->begin.time_ns);
 	return at && at->after;
 }
 
 static void segment_begins(struct segments *all, const struct segment *segment)
 {
-	all->newest = (all->newest + 1) % SEGMENTS;
-	all->last[all->newest] = *segment;
+	size_t at = all->newest = (all->newest + 1) % SEGMENTS;
+
+	for (size_t i = 1; i < SEGMENTS; i++) {
+		size_t before = (at + SEGMENTS - 1) % SEGMENTS;
+
+		if (all->last[before].since_ns <= segment->since_ns)
+			break;
+		all->last[at] = all->last[before];
+		at = before;
+	}
+	all->last[at] = *segment;
 }
 
 static void break_chain(struct node *request)
@@ -101,13 +122,13 @@ static void request_opens(struct stitch *s, struct node *request)
 static void call_begins(struct stitch *s, struct node *call)
 {
 	struct segments *all = segments_of(s, &call->begin, false);
-	struct segment *at = all ? segment_at(all, call->begin.time_ns) : NULL;
+	struct segment *at = all ? segment_of(all, call) : NULL;
 	struct node *request = at ? at->request : NULL;
 
-	call->after |= at && at->after;
+	call->after |= segment_after(s, call);
 	/* What others hold is of a time when the thread had one request at a time. */
-	call->unfollowed = !at || call->first_call || at->unfollowed || !list_empty(&call->made);
-	if (!at || call->first_call)
+	call->unfollowed = !at || at->unfollowed || !list_empty(&call->made);
+	if (!at)
 		return;
 	if (at->spent || (at->socket && at->socket == call->socket)) {
 		break_chain(request);
@@ -168,8 +189,8 @@ static const char *why(struct stitch *s, const struct node *call)
 		return "more threads than one serve requests, or the runtime tells";
 	if (call->begin.tid != all->tid)
 		return "another thread than the event loop's made it";
-	if (call->first_call)
-		return "the first call of its connection";
+	if (call->first_call && !call->connect.time_ns)
+		return "the first call of a connection that was opened unseen";
 	if (!call->caused_by)
 		return "it does not follow from what the event loop had read before";
 	return believed(all) ? "the response did not end its chain"
