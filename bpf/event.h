@@ -129,7 +129,7 @@ struct event_unit {
 };
 
 /* What a read has made go on, on an event loop: promises that its callback has settled. */
-#define EVENT_RESUMED_MAX 64
+#define EVENT_RESUMED_MAX 256
 struct event_resumed {
 	struct event_header header;
 	__u64 read;  /* the unit that the read has begun: event_data.unit */

@@ -79,8 +79,10 @@ struct {
 #define FOLLOWED_SETS 256
 #define FOLLOWED_WAYS 8
 #define FOLLOWED_MAX (FOLLOWED_SETS * FOLLOWED_WAYS)
+#define FOLLOWED_IDS 1024
 struct followed {
 	__u64 current; /* 0: not known */
+	__u64 storing; /* the same, or who asked for what runs */
 	__u64 object[FOLLOWED_MAX]; /* 0: free */
 	__u64 context[FOLLOWED_MAX];
 	__u8 age[FOLLOWED_MAX]; /* of the last collection that it survived; 0: none yet */
@@ -93,11 +95,21 @@ struct followed {
 	__u64 batch; /* the one that all were of so far; 0: none has run */
 	__u64 read; /* the unit of a read that has made no microtask run yet; 0: none */
 	struct event_resumed resumed; /* being built */
+	/*
+	 * Numbers that the runtime gives to timers and the like: up to number_to[i], after those of the
+	 * entry before, number_owner[i] made them. Numbers are doubles, which compare as their bits do.
+	 */
+	__u64 numbers_at;    /* in user space: what runs now, 16 bytes on the last one given; 0: not known */
+	__u64 number_last;   /* looked at */
+	__u64 number_to[FOLLOWED_IDS];
+	__u64 number_owner[FOLLOWED_IDS];
+	__u32 number_count;  /* ever; the last FOLLOWED_IDS are kept */
+	__u32 numbered;	     /* what runs has a number: a timer's callback, or work done elsewhere */
 };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 256); /* 37 KiB each */
+	__uint(max_entries, 256); /* 55 KiB each */
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, __u64); /* pid << 32 | tid */
 	__type(value, struct followed);

@@ -7,32 +7,9 @@
  * forgotten: a missing parent, never a wrong one. A stored address is overwritten when the place is
  * stored again, so what died in between cannot be taken for another.
  */
-#include "bpf/core.bpf.h"
-
-#include "bpf/recipe.bpf.h"
+#include "uprobes/node.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
-
-#define TAG 1 /* of pointers to heap objects */
-#define SHARED (~0ull) /* a handler that several have stored: whose it runs for is not known */
-#define COLLECTOR_OF_YOUNG 0 /* enum class GarbageCollector: SCAVENGER */
-#define EXPONENT 0x7ff0000000000000ull
-
-/* MicrotaskQueue, and the tasks in it (instance types, offset of that in a map): 18 to 24. */
-#define QUEUE_SIZE 8
-#define QUEUE_CAPACITY 16
-#define QUEUE_START 24
-#define QUEUE_RING 32
-#define QUEUE_MAX 0x100000
-#define MAP_TYPE 12
-#define TYPE_FULFILL 0x84
-#define TYPE_REJECT 0x85
-#define TYPE_REACTION_FIRST 162 /* PROMISE_REACTION_TYPE: 166, 163, 163, 162 */
-#define TYPE_REACTION_LAST 166
-#define TYPE_CAPABILITY_FIRST 161 /* PROMISE_CAPABILITY_TYPE: 164, 161, 161, 161 */
-#define TYPE_CAPABILITY_LAST 164
-#define TYPE_JS_FIRST 1056 /* JSPromise's is some 2,060 */
-#define RESULTS_MAX 4	   /* promises that wait for each other */
 
 /* V8's builtins, x86-64; node.c sets no probes elsewhere. */
 #if defined(__TARGET_ARCH_x86)
@@ -51,115 +28,11 @@ char LICENSE[] SEC("license") = "GPL";
 #define QUEUE(registers) 0
 #endif
 
-/* What a new entry is copied from. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct followed);
-} nothing SEC(".maps");
-
-static __always_inline __u64 word_at(__u64 object, __u64 offset)
+static __always_inline void begins(struct followed *f, __u32 numbered)
 {
-	__u64 word = 0;
-
-	bpf_probe_read_user(&word, sizeof(word), (void *)((object & ~(__u64)TAG) + offset));
-	return word;
-}
-
-static __always_inline struct followed *followed_here(void)
-{
-	__u64 thread = bpf_get_current_pid_tgid();
-
-	return bpf_map_lookup_elem(&threads_followed, &thread);
-}
-
-static __always_inline struct followed *follow(void)
-{
-	struct followed *f = followed_here(), *zeros;
-	struct target_value *target;
-	__u64 thread = bpf_get_current_pid_tgid();
-	__u32 key = 0;
-
-	if (f)
-		return f;
-	target = target_current();
-	zeros = bpf_map_lookup_elem(&nothing, &key);
-	if (!target || target->recipe.base != RECIPE_FOLLOWED || !zeros)
-		return NULL;
-	bpf_map_update_elem(&threads_followed, &thread, zeros, BPF_NOEXIST);
-	return bpf_map_lookup_elem(&threads_followed, &thread);
-}
-
-static __always_inline __u32 set_of(__u64 object)
-{
-	return (__u32)((object >> 3) * 0x9e3779b97f4a7c15ull >> 56) * FOLLOWED_WAYS;
-}
-
-/* The slot of an object, or FOLLOWED_MAX. */
-static __always_inline __u32 slot_of(const struct followed *f, __u64 object)
-{
-	__u32 set = set_of(object);
-
-	for (__u32 way = 0; way < FOLLOWED_WAYS; way++) {
-		__u32 i = (set + way) & (FOLLOWED_MAX - 1);
-
-		if (f->object[i] == object)
-			return i;
-	}
-	return FOLLOWED_MAX;
-}
-
-/* The context that was stored with it, once; 0: none. */
-static __always_inline __u64 take(struct followed *f, __u64 object)
-{
-	__u32 i = slot_of(f, object);
-
-	if (i >= FOLLOWED_MAX)
-		return 0;
-	if (f->uses[i] > 1) /* Promise.all: one closure's context for all that it waits for */
-		f->uses[i]--;
-	else
-		f->object[i] = 0;
-	return f->context[i];
-}
-
-/* Whoever waits longest makes room. */
-static __always_inline void store(struct followed *f, __u64 object, __u64 context, __u8 age)
-{
-	__u64 best = ~0ull;
-	__u32 set = set_of(object), at = set;
-
-	for (__u32 way = 0; way < FOLLOWED_WAYS; way++) {
-		__u32 i = (set + way) & (FOLLOWED_MAX - 1);
-		__u64 rank = f->object[i] == object ? 0 : f->object[i] ? f->context[i] : 1;
-
-		if (rank < best) {
-			best = rank;
-			at = i;
-		}
-	}
-	at &= FOLLOWED_MAX - 1;
-	f->object[at] = object;
-	f->uses[at] = f->object[at] == object && f->context[at] == context ? f->uses[at] + 1 : 1;
-	f->object[at] = object;
-	f->context[at] = context;
-	f->age[at] = age;
-}
-
-/* undefined, whose second word is the number NaN */
-static __always_inline bool is_undefined(__u64 object)
-{
-	return (word_at(object, 8) & EXPONENT) == EXPONENT;
-}
-
-/*
- * What is the same when a reaction is stored and when it runs: its result, a promise of its own; an
- * await has none, but a closure with its own context.
- */
-static __always_inline __u64 object_of(__u64 handler, __u64 result, __u32 closure_context)
-{
-	return is_undefined(result) ? word_at(handler, closure_context) : result;
+	note_numbers(f);
+	f->current = f->read = 0;
+	f->numbered = numbered;
 }
 
 SEC("uprobe")
@@ -168,7 +41,48 @@ int on_boundary(struct pt_regs *ctx)
 	struct followed *f = followed_here();
 
 	if (f)
-		f->current = f->read = 0;
+		begins(f, 0);
+	return 0;
+}
+
+/*
+ * A callback that somebody asked for is about to run, and has that one's number; `which` offset leads
+ * from what is handed over to the Environment, and the last one from there to the numbers.
+ */
+static __always_inline int begins_numbered(struct pt_regs *ctx, int which)
+{
+	struct followed *f = followed_here();
+	struct target_value *target = target_current();
+
+	if (!f || !target)
+		return 0;
+	begins(f, 1);
+	if (target->recipe.offset[2])
+		f->numbers_at = word_at(PT_REGS_PARM1(ctx) + (__s64)target->recipe.offset[which],
+					(__u64)target->recipe.offset[2]);
+	return 0;
+}
+
+SEC("uprobe")
+int on_timers(struct pt_regs *ctx)
+{
+	return begins_numbered(ctx, 0);
+}
+
+SEC("uprobe")
+int on_immediates(struct pt_regs *ctx)
+{
+	return begins_numbered(ctx, 1);
+}
+
+/* Files, names of hosts, compression: work of other threads is done. */
+SEC("uprobe")
+int on_work(struct pt_regs *ctx)
+{
+	struct followed *f = followed_here();
+
+	if (f)
+		begins(f, 1);
 	return 0;
 }
 
@@ -311,6 +225,7 @@ static __always_inline int between_microtasks(struct pt_regs *ctx, __u32 handler
 	if (!f->reaction)
 		f->mixed = 1;
 	f->reaction = 0;
+	note_numbers(f);
 	f->current = IS_ZERO(ctx) && !f->mixed ? f->batch : 0;
 	if (f->read && handler && !IS_ZERO(ctx))
 		resumed_tell(QUEUE(ctx), handler, closure_context);
@@ -342,7 +257,7 @@ int on_stream(struct pt_regs *ctx)
 	struct followed *f = follow();
 
 	if (f)
-		f->current = f->read = 0;
+		begins(f, 0);
 	return 0;
 }
 
@@ -351,7 +266,7 @@ static __always_inline void forget_other(struct followed *f, __u64 object)
 {
 	__u32 i = slot_of(f, object);
 
-	if (i < FOLLOWED_MAX && f->context[i] != f->current)
+	if (i < FOLLOWED_MAX && f->context[i] != f->storing)
 		f->object[i] = 0;
 }
 
@@ -363,9 +278,10 @@ static __always_inline int stored(struct pt_regs *ctx, __u32 closure_context)
 	if (!f)
 		return 0;
 	object = object_of(HANDLER(ctx), RESULT_STORED(ctx), closure_context);
+	current_find();
 	forget_other(f, object);
-	if (f->current && (object & TAG))
-		store(f, object, f->current, 0);
+	if (f->storing && (object & TAG))
+		store(f, object, f->storing, 0);
 	return 0;
 }
 
@@ -390,8 +306,8 @@ static __always_inline void store_handler(struct followed *f, __u64 handler)
 		return;
 	i = slot_of(f, handler);
 	if (i >= FOLLOWED_MAX)
-		store(f, handler, f->current, 0);
-	else if (f->context[i] != f->current)
+		store(f, handler, f->storing, 0);
+	else if (f->context[i] != f->storing)
 		f->context[i] = SHARED;
 }
 
@@ -404,6 +320,7 @@ int on_prototype_then(struct pt_regs *ctx)
 
 	if (!f || bpf_probe_read_user(handlers, sizeof(handlers), (void *)(PT_REGS_SP(ctx) + 16)))
 		return 0;
+	current_find();
 	store_handler(f, handlers[0]);
 	store_handler(f, handlers[1]);
 	return 0;
@@ -418,6 +335,7 @@ static __always_inline int runs(struct pt_regs *ctx, __u32 closure_context)
 	if (!f)
 		return 0;
 	context = take(f, object_of(handler, RESULT_RUN(ctx), closure_context));
+	note_numbers(f);
 	f->current = context_of(f, handler, context);
 	f->reaction = 1;
 	if (!f->current || (f->batch && f->batch != f->current))

@@ -19,6 +19,8 @@
 #include "userspace/base/emulated.h"
 
 #define EM_X86_64 62
+#define NODE_RUN_TIMERS "_ZN4node11Environment9RunTimersEP10uv_timer_s"
+#define NODE_CHECK_IMMEDIATE "_ZN4node11Environment14CheckImmediateEP10uv_check_s"
 #define CODE_MAX 128  /* of a function's begin, looked at */
 #define LOOP_MAX 1536 /* of the loop over microtasks */
 
@@ -35,9 +37,11 @@ static const struct site {
 	  false },
 	{ "Builtins_RunMicrotasks", { "on_microtasks" }, 0, false },
 	{ "uv__server_io", { "on_boundary" }, 0, true },
-	{ "uv__async_io", { "on_boundary" }, 0, false },
+	{ "uv__async_io", { "on_work" }, 0, false },
 	{ "uv__run_check", { "on_boundary" }, 0, false },
 	{ "uv__run_timers", { "on_boundary" }, 0, false },
+	{ NODE_RUN_TIMERS, { "on_timers" }, KEEP_DI, true },
+	{ NODE_CHECK_IMMEDIATE, { "on_immediates" }, KEEP_DI, true },
 	{ "uv__udp_io", { "on_boundary" }, 0, true },
 	{ "uv__poll_io", { "on_boundary" }, 0, true },
 	{ "uv__signal_event", { "on_boundary" }, 0, true },

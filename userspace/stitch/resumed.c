@@ -15,6 +15,12 @@
 #define WAIT_NS (20 * NS_PER_MS)
 #define LOOK_BACK_MAX 4096 /* calls */
 
+/* The request that what wrote the call owns. */
+static struct node *written_by(const struct node *call)
+{
+	return call->candidates[LAYER_unit].request;
+}
+
 static void withdraw_all(struct stitch *s, struct node *call)
 {
 	for (int i = 0; i < LAYER_COUNT; i++) {
@@ -30,11 +36,12 @@ static void withdraw_all(struct stitch *s, struct node *call)
 
 /*
  * Nobody was seen to go on with its answer. What has just used the connection may have given it on,
- * and have written for whoever waited.
+ * and have written for whoever waited; and what no context is known of may be a timer's that
+ * nobody waits for, not the only open request's.
  */
 static void not_told(struct stitch *s, struct node *call)
 {
-	if (call->same_caller && call->candidates[LAYER_unit].request)
+	if (call->same_caller || !written_by(call))
 		withdraw_all(s, call);
 	list_remove(&call->replied);
 	if (call->undecided)
@@ -139,13 +146,6 @@ static struct replies *replies_of(struct stitch *s, const struct node *call)
 	return NULL;
 }
 
-/* The request that what wrote the call owns: by any layer but those that others than the writer
- * tell. */
-static struct node *written_by(const struct node *call)
-{
-	return call->candidates[LAYER_unit].request;
-}
-
 /*
  * Those who went on, or may have: units. Where the one who wrote the call is not the only one of
  * them, either it gave a connection to whoever waited for one, and wrote for that one, or what took
@@ -167,7 +167,7 @@ static void tell_owners(struct stitch *s, struct node *call, const uint64_t *uni
 		replies->agreed += !others;
 		replies->disagreed += others;
 	}
-	if (writer && (others || (!any && call->same_caller)))
+	if ((writer && (others || (!any && call->same_caller))) || (!writer && !owner))
 		withdraw_all(s, call);
 	else if (owner && (writer == owner || !replies || replies->disagreed <= replies->agreed))
 		link_propose(call, LAYER_resumed, owner, 0);
@@ -197,16 +197,16 @@ void stitch_resumed(struct stitch *s, const struct resumed *r)
 	first = calls_of(s, r, &calls);
 	if (!first || !r->told)
 		return;
-	each = r->count == r->told && r->count % calls == 0 ? r->count / calls : 0;
+	each = r->count % calls == 0 ? r->count / calls : 0;
 	for (at = &first->replied; at != &s->replied && i < calls; at = next) {
 		struct node *call = LIST_ENTRY(at, struct node, replied);
 
 		next = at->next;
 		if (call->reply_unit != r->read || call->begin.pid != r->pid)
 			continue;
-		if (each)
+		if (each && (i + 1) * each <= r->told)
 			tell_call(s, call, r->units + i * each, each, true);
-		else if (r->count == r->told)
+		else if (!each && r->count == r->told)
 			tell_call(s, call, r->units, r->told, false);
 		i++;
 	}
