@@ -4,7 +4,7 @@
  * spawn takes an id from one counter, and each end flips two bits of the task's state, its header's
  * first word: these few instructions are known whatever became of the rest.
  *
- *   mov $1, %ebx; lock xadd %rbx, NEXT_ID(%rip); test %rbx, %rbx; je        task/id.rs, Id::next()
+ *   mov $1, %ebx; lock xadd %rbx, NEXT_ID(%rip); test %rbx, %rbx; je        task/, Id::next()
  *   mov slot(%rip), %rax; ...; lock xadd %rbx, (%rax)                       through the linker's
  * table mov %rax, %rcx; xor $3, %rcx; lock cmpxchg %rcx, (%rbx); jne            task/state.rs,
  *                                                                           transition_to_complete()
@@ -324,11 +324,10 @@ static int find_begins(struct search *s)
 	size_t at = 0;
 	int err = 0;
 
-	if (!find_variable(s->elf, "tokio::runtime::task::id::Id::next::NEXT_ID", false,
-			   &s->counter))
+	if (!find_variable(s->elf, "tokio::runtime::task::Id::next::NEXT_ID", false, &s->counter))
 		return -ENOENT;
 	while (!err &&
-	       rust_symbol_next_function(s->elf, &at, "tokio::runtime::task::id::Id::next", &f)) {
+	       rust_symbol_next_function(s->elf, &at, "tokio::runtime::task::Id::next", &f)) {
 		if (s->next.address == f.address)
 			continue;
 		s->next = (struct elf_function){ f.address, f.len };

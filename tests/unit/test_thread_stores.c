@@ -60,6 +60,16 @@ static void test_other_forms(void **state)
 	assert_one(-0xc0);
 }
 
+/* Where there is no such storage any more: xor %eax, %eax; test %rax, %rax; je */
+static void test_no_storage(void **state)
+{
+	(void)state;
+	FIND(THREAD BLOCK "\x31\xc0\x48\x85\xc0\x74\x04\x48\x89\x58\x30");
+	assert_one(-0xc0);
+	FIND(THREAD BLOCK "\x31\xd8\x48\x89\x58\x30"); /* xor %ebx, %eax */
+	assert_int_equal(found.count, 0);
+}
+
 /* An Option of two words, at once or one by one. */
 static void test_two_words(void **state)
 {
@@ -147,7 +157,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_by_pointer), cmocka_unit_test(test_other_forms),
 		cmocka_unit_test(test_two_words),  cmocka_unit_test(test_none),
-		cmocka_unit_test(test_many),       cmocka_unit_test(test_damage),
+		cmocka_unit_test(test_many),       cmocka_unit_test(test_no_storage),
+		cmocka_unit_test(test_damage),
 	};
 
 	return cmocka_run_group_tests(tests, begin, end);

@@ -179,6 +179,20 @@ static void forget_written(struct pass *p, const cs_insn *i)
 			p->values[by_calls[c]] = (struct value){ 0 };
 }
 
+/* xor %eax, %eax: on another path there is no such storage. Nothing is written through that. */
+static bool is_nothing(const struct pass *p, const cs_insn *i)
+{
+	const cs_x86_op *to = &i->detail->x86.operands[0], *from = &i->detail->x86.operands[1];
+	bool whole;
+	int r;
+
+	if (i->id != X86_INS_XOR || to->type != X86_OP_REG || from->type != X86_OP_REG ||
+	    to->reg != from->reg)
+		return false;
+	r = register_of(to->reg, &whole);
+	return r >= 0 && p->values[r].kind == PLACE;
+}
+
 static void step(struct pass *p, const cs_insn *i)
 {
 	const cs_x86 *x86 = &i->detail->x86;
@@ -189,6 +203,8 @@ static void step(struct pass *p, const cs_insn *i)
 			: -1;
 
 	look_for_store(p, i);
+	if (is_nothing(p, i))
+		return;
 	forget_written(p, i);
 	if (r >= 0 && whole && next.kind != UNKNOWN)
 		p->values[r] = next;

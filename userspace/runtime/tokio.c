@@ -185,7 +185,7 @@ static uint64_t find_counter(const struct image *image)
 
 	while (elf_next_symbol(image->elf, &at, &s))
 		if (!s.function && !s.thread_local_one &&
-		    rust_symbol_has(s.name, "tokio::runtime::task::id::Id::next::NEXT_ID"))
+		    rust_symbol_has(s.name, "tokio::runtime::task::Id::next::NEXT_ID"))
 			return s.address + image->bias;
 	return 0;
 }
