@@ -32,9 +32,9 @@ def ask(port, numbers, lock, failures):
         failures.append(error)
 
 
-def load(port, requests=300, at_once=10):
+def load(port, requests=300, at_once=10, first=FIRST):
     """Each client keeps its connection; the answer to /Q10031 must hold R10031."""
-    numbers, lock, failures = iter(range(FIRST, FIRST + requests)), threading.Lock(), []
+    numbers, lock, failures = iter(range(first, first + requests)), threading.Lock(), []
     threads = [threading.Thread(target=ask, args=(port, numbers, lock, failures)) for _ in range(at_once)]
     for thread in threads:
         thread.start()
