@@ -20,6 +20,7 @@
 static struct world world;
 static struct end client[OWNERS], cache[CACHES];
 static uint64_t request[OWNERS];
+static void learn(void);
 
 static struct who owner(int i)
 {
@@ -40,6 +41,7 @@ static int setup(void **state)
 		end_open(&world, &client[i], SIDE_SERVER, APP, 8000, (uint16_t)(5000 + i));
 	for (int i = 0; i < CACHES; i++)
 		end_open(&world, &cache[i], SIDE_CLIENT, APP, (uint16_t)(6000 + i), 6379);
+	learn();
 	return 0;
 }
 
@@ -88,6 +90,17 @@ static void wakes(int by, int woken)
 	struct wake w = wake_of(by, woken);
 
 	stitch_woken(world.stitch, &w);
+}
+
+/* Where it is that owners wait for work has been seen before anything is said. */
+static void learn(void)
+{
+	for (int i = 0; i < 8; i++) {
+		reads(0);
+		call(2, worker(1));
+		wakes(1, 0);
+		answers(0);
+	}
 }
 
 static void wakes_at(int by, int woken, uint64_t stack)

@@ -64,19 +64,21 @@ struct completion {
  */
 #define PLACES 16
 #define PLACE_MASK 0xfff
-#define PLACE_KNOWN 8    /* wakes, then a place is judged */
-#define HANDED_PART 10   /* one in so many: it is where connections are waited for */
-#define COUNTED_MAX 8192 /* then the past counts half */
+#define PLACE_KNOWN 4   /* wakes, then a place is judged */
+#define COMMON_PART 50  /* one in so many of all wakes is there: a lock has fewer */
+#define HANDED_PART 10  /* one in so many: it is where connections are waited for */
+#define COUNTED_MAX 512 /* then the past counts half: code is compiled anew, and places move */
 
 struct wait_place {
 	uint32_t key;
+	bool known;
 	uint32_t alone, together; /* wakes, and those with another owner's between the same calls */
 	uint32_t handed;
 };
 
 struct wait_places {
 	struct wait_place place[PLACES];
-	size_t count;                        /* ever */
+	uint32_t wakes;                      /* of all places */
 	uint32_t closed_works, silent_works; /* workers waited after one */
 };
 
@@ -103,28 +105,65 @@ static struct wait_places *places_of(struct stitch *s, uint32_t pid)
 	return p ? p->places : NULL;
 }
 
+static uint32_t wakes_at(const struct wait_place *p)
+{
+	return p->alone + p->together;
+}
+
+/* A new one takes the place of the rarest. */
 static struct wait_place *place_of(struct wait_places *all, uint64_t stack)
 {
-	struct wait_place *p;
+	struct wait_place *rarest = &all->place[0];
 
-	for (size_t i = 0; i < PLACES && i < all->count; i++)
-		if (all->place[i].key == (stack & PLACE_MASK))
-			return &all->place[i];
-	p = &all->place[all->count++ % PLACES];
-	*p = (struct wait_place){ .key = (uint32_t)(stack & PLACE_MASK) };
-	return p;
+	for (size_t i = 0; i < PLACES; i++) {
+		struct wait_place *p = &all->place[i];
+
+		if (p->known && p->key == (stack & PLACE_MASK))
+			return p;
+		if (wakes_at(p) < wakes_at(rarest))
+			rarest = p;
+	}
+	*rarest = (struct wait_place){ .key = (uint32_t)(stack & PLACE_MASK), .known = true };
+	return rarest;
+}
+
+static void count_wake(struct wait_places *all, const struct told *t, bool sole)
+{
+	struct wait_place *p = place_of(all, t->stack);
+
+	p->alone += sole;
+	p->together += !sole;
+	p->handed += t->handed;
+	if (++all->wakes < COUNTED_MAX)
+		return;
+	all->wakes = 0;
+	for (size_t i = 0; i < PLACES; i++) {
+		p = &all->place[i];
+		p->alone /= 2;
+		p->together /= 2;
+		p->handed /= 2;
+		all->wakes += wakes_at(p);
+	}
 }
 
 /* Do owners wait there for connections? */
 static bool of_a_pool(const struct wait_place *p)
 {
-	return p->handed && p->handed >= (p->alone + p->together) / HANDED_PART;
+	return p->handed && p->handed >= wakes_at(p) / HANDED_PART;
 }
 
-/* Are they mostly woken there when a worker has done their work? */
-static bool of_work(const struct wait_place *p)
+/* Is it where owners wait until a worker has done their work? */
+static bool of_work(const struct wait_places *all, const struct wait_place *p)
 {
-	return !of_a_pool(p) && (p->alone + p->together < PLACE_KNOWN || p->together <= p->alone);
+	return wakes_at(p) >= PLACE_KNOWN && wakes_at(p) >= all->wakes / COMMON_PART &&
+	       p->together <= p->alone && !of_a_pool(p);
+}
+
+bool completion_tells(struct stitch *s, uint32_t pid)
+{
+	const struct process_requests *p = process_of(stitch_processes(s), pid);
+
+	return p && p->places && p->places->wakes;
 }
 
 static bool owns(const struct unit_requests *u)
@@ -340,22 +379,13 @@ static void claim_from(struct stitch *s, struct node *request, struct unit_reque
 
 	for (size_t i = 0; all && i < c->told_count; i++) {
 		const struct told *t = &c->told[i];
-		struct wait_place *place;
 		bool sole;
 
 		if (t->request != request->number)
 			continue;
 		sole = alone(all, c, t);
-		place = place_of(all, t->stack);
-		place->alone += sole;
-		place->together += !sole;
-		place->handed += t->handed;
-		if (place->alone + place->together > COUNTED_MAX) {
-			place->alone /= 2;
-			place->together /= 2;
-			place->handed /= 2;
-		}
-		if (sole && of_work(place) && !t->handed && !t->elsewhere)
+		count_wake(all, t, sole);
+		if (sole && of_work(all, place_of(all, t->stack)) && !t->handed && !t->elsewhere)
 			claim_calls(s, request, by, t,
 				    all_tell(all) ? work_began(c, t) : t->call - 1);
 	}

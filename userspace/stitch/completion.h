@@ -17,6 +17,9 @@ struct wake {
 
 void completion_woken(struct stitch *s, const struct wake *w);
 
+/* Have workers of this process told that they were done? */
+bool completion_tells(struct stitch *s, uint32_t pid);
+
 /* What a unit's `completion` points to; NULL is fine. */
 void completion_free(struct completion *c);
 

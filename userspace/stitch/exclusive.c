@@ -39,7 +39,8 @@ static bool others_know(struct stitch *s, const struct mark *mark)
 
 	return unit_of_context(stitch_processes(s), mark) || ((mark->tied || mark->task) && mark->unit) ||
 	       (mark->not_threads && mark->unit & UNIT_MOUNTED) ||
-	       (!mark->not_threads && thread && thread->parent);
+	       (!mark->not_threads && thread && thread->parent) ||
+	       (mark->wakes && thread && !thread->served && completion_tells(s, mark->pid));
 }
 
 /* Is the only request that is open a coroutine's? */
