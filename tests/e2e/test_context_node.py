@@ -79,9 +79,26 @@ class Node(e2e.Case):
         """And what nobody asked for."""
         self.each("after", 50, TICK="5")
 
-    def test_silent(self):
-        """Timers' and immediates' own callbacks: no parent, and no wrong one."""
+    def test_callbacks(self):
+        """Timers' and immediates' own callbacks that await nothing: no wrong parent."""
         self.each("callback", 3, share=0)
+
+    def test_timers(self):
+        """Those that await, and a file's: of who asked for them."""
+        self.each("timers", 50)
+
+    def test_batched(self):
+        """Whoever goes on with an answer had asked."""
+        self.each("all", 1, CLIENT="batched")
+        self.each("all", 1, share=0.98, at_once=64, CLIENT="batched")
+
+    def test_given_on(self):
+        """Never the one who gave the connection back."""
+        self.each("sequence", 3, share=0.2, CLIENT="given")
+
+    def test_handed_on(self):
+        """Nor the one who gets it next."""
+        self.each("sequence", 3, share=0, CLIENT="handed")
 
     def test_without_hooks(self):
         self.each("sequence", 3, share=0, options=["--no-runtime-hooks"])

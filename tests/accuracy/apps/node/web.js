@@ -51,6 +51,52 @@ function shared(make) {
   return text => all[turn++ % all.length].get(text);
 }
 
+/* What is asked for in one turn of the loop goes out in one write, from an immediate that nobody's context is in. */
+function batched() {
+  const batch = [], only = new Connection();
+  return key => {
+    if (!batch.length) {
+      setImmediate(() => only.socket.write(batch.splice(0).map(k => `*2\r\n$3\r\nGET\r\n$${k.length}\r\n${k}\r\n`).join('')));
+    }
+    batch.push(key);
+    return new Promise(done => only.waiting.push(done));
+  };
+}
+
+function send(connection, key, done) {
+  connection.socket.write(`*2\r\n$3\r\nGET\r\n$${key.length}\r\n${key}\r\n`);
+  connection.waiting.push(done);
+}
+
+/* A pool of callbacks: who gives a connection back runs the callback of whoever waits for one; some live on for a while. */
+function given() {
+  const free = [], waiting = [];
+  for (let i = 0; i < POOL; i++) free.push(new Connection());
+  const take = run => { free.length ? run(free.pop()) : waiting.push(run); };
+  const give = connection => { waiting.length ? waiting.shift()(connection) : free.push(connection); };
+  const query = key => new Promise(done => take(c => send(c, key, () => { give(c); done(); })));
+  const linger = async key => {
+    const connection = await new Promise(take);
+    await connection.get(key);
+    give(connection);
+    await sleep(20);
+  };
+  return key => (/[02468]:/.test(key) ? query : linger)(key);
+}
+
+/* What takes the answer is a callback; the promise that it settles is of whoever waits for the connection. */
+function handed() {
+  const free = [], waiting = [];
+  for (let i = 0; i < POOL; i++) free.push(new Connection());
+  return key => new Promise(async done => {
+    const connection = free.pop() || await new Promise(next => waiting.push(next));
+    send(connection, key, () => {
+      waiting.length ? waiting.shift()(connection) : free.push(connection);
+      setTimeout(done, 1);
+    });
+  });
+}
+
 function request(agent, text) {
   return new Promise((done, failed) => {
     const asked = http.get({ port: UPSTREAM_PORT, path: '/' + text, agent }, answer => {
@@ -64,6 +110,7 @@ function request(agent, text) {
 const redis_options = { port: +REDIS_PORT, host: '127.0.0.1', lazyConnect: false };
 const clients = {
   raw: () => pooled(() => new Connection()),
+  batched, given, handed,
   one: () => { const only = new Connection(); return text => only.get(text); },
   ioredis: () => shared(() => new (require('ioredis'))(redis_options)),
   'ioredis-pool': () => pooled(() => new (require('ioredis'))(redis_options)),
@@ -132,6 +179,16 @@ const shapes = {
   callback(n) {
     return new Promise(done => setTimeout(() => call(`K${n}:1`).then(() => setImmediate(() => call(`K${n}:2`).then(() =>
       process.nextTick(() => call(`K${n}:3`).then(done)))))));
+  },
+  /* These callbacks await. */
+  timers(n) {
+    return new Promise(done => setTimeout(async () => {
+      await call(`K${n}:1`);
+      setImmediate(async () => {
+        await call(`K${n}:2`);
+        require('fs').stat('/', async () => { await call(`K${n}:3`); done(); });
+      });
+    }, Math.random() * 5));
   },
   async retry(n) {
     for (let i = 1; i < 4; i++) {
