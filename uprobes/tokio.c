@@ -211,11 +211,17 @@ static size_t take_at(const struct search *s, size_t at, unsigned int *reg)
 	    i.data[3] != 0xc1)
 		return 0;
 	len = operand_at(i, OPERAND, i.data[1], &base, reg);
-	if (!registers[*reg].on_id || at < 6 || !is_one(bytes_part(s->code, at - 6, 6), *reg))
+	if (!registers[*reg].on_id)
 		return 0;
 	if ((i.data[OPERAND] & 0xc7) == 0x05)
 		return target_at(s, at + OPERAND + 1) == s->counter ? LOCKED_LEN : 0;
-	return len && was_loaded(s, at, base) ? OPERAND + len : 0;
+	if (!len || at < LOAD_LEN)
+		return 0;
+	if (is_load(s, at - LOAD_LEN, base))
+		return OPERAND + len;
+	return is_one(bytes_part(s->code, at - 6, 6), *reg) && was_loaded(s, at, base)
+		       ? OPERAND + len
+		       : 0;
 }
 
 /* xor $3, %reg before, lock cmpxchg %reg, (%base), jne: the place of the latter, else 0. */
