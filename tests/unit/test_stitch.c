@@ -220,6 +220,34 @@ static void test_exclusive_outlives(void **state)
 	end_close(&cache);
 }
 
+/* Who has called while nobody had asked, or has gone on after the answer, works for nobody. */
+static void test_exclusive_alone(void **state)
+{
+	struct end http, cache, other;
+	uint64_t ticked, polled;
+
+	(void)state;
+	end_open(&world, &http, SIDE_SERVER, WEB, 80, 5000);
+	end_open(&world, &cache, SIDE_CLIENT, WEB, 6000, 6379);
+	end_open(&world, &other, SIDE_CLIENT, WEB, 6001, 6379);
+	call(&cache, web); /* the first ones of their connections tell nothing */
+	call(&other, web);
+	call(&cache, worker);
+	end_move(&http, DIRECTION_IN, HTTP_GET, 0, web);
+	ticked = call(&cache, worker);
+	end_move(&other, DIRECTION_OUT, REDIS_GET, 0, pool);
+	end_move(&http, DIRECTION_OUT, HTTP_OK, 0, web);
+	end_move(&other, DIRECTION_IN, REDIS_VALUE, 0, pool);
+	end_move(&http, DIRECTION_IN, HTTP_GET, 0, web);
+	polled = call(&other, pool);
+	end_move(&http, DIRECTION_OUT, HTTP_OK, 0, web);
+	assert_orphan(ticked);
+	assert_orphan(polled);
+	end_close(&http);
+	end_close(&cache);
+	end_close(&other);
+}
+
 static void test_other_process(void **state)
 {
 	struct end http, cache;
@@ -575,6 +603,7 @@ int main(void)
 		TEST(test_server_thread_is_no_helper),
 		TEST(test_exclusive_refuted),
 		TEST(test_exclusive_outlives),
+		TEST(test_exclusive_alone),
 		TEST(test_other_process),
 		TEST(test_connection),
 		TEST(test_effect_before_cause),

@@ -11,6 +11,17 @@
 #include "userspace/stitch/segment.h"
 #include "userspace/stitch/timer.h"
 
+/* This call was for no request that is open: what else it calls may not be, either. */
+static void note_alone(struct stitch *s, struct node *call)
+{
+	struct unit_requests *u = unit_of_thread(stitch_processes(s), &call->begin);
+
+	call->after = true;
+	/* Who opens a connection for later says hello on it. */
+	if (u && !u->served && !call->first_call)
+		u->alone = true;
+}
+
 static void request_ends(struct stitch *s, struct node *request)
 {
 	struct list *at, *next;
@@ -21,15 +32,16 @@ static void request_ends(struct stitch *s, struct node *request)
 		next = at->next;
 		if (c != &c->call->candidates[LAYER_exclusive])
 			continue;
-		c->call->after = true;
+		note_alone(s, c->call);
 		link_withdraw(s, c, "the call outlived the response");
 	}
 }
 
-/* What serves requests of its own, and has none now, works after its response. */
+/* What serves requests of its own, and has none now, works after its response; so does what was
+ * seen to call for nobody. */
 static bool works_for_itself(const struct unit_requests *u)
 {
-	return u && (u->served || u->answered_ns) && !u->shared && !u->only;
+	return u && (u->alone || ((u->served || u->answered_ns) && !u->shared && !u->only));
 }
 
 /* A coroutine, a virtual thread, or a thread of a pool whose work is known to be somebody's. */
@@ -37,7 +49,8 @@ static bool others_know(struct stitch *s, const struct mark *mark)
 {
 	const struct unit_requests *thread = unit_of_thread(stitch_processes(s), mark);
 
-	return unit_of_context(stitch_processes(s), mark) || ((mark->tied || mark->task) && mark->unit) ||
+	return unit_of_context(stitch_processes(s), mark) ||
+	       ((mark->tied || mark->task) && mark->unit) ||
 	       (mark->not_threads && mark->unit & UNIT_MOUNTED) ||
 	       (!mark->not_threads && thread && thread->parent) ||
 	       (mark->wakes && thread && !thread->served && completion_tells(s, mark->pid));
@@ -61,7 +74,8 @@ static const char *why(struct stitch *s, const struct node *call)
 	if (timer_seen(stitch_processes(s), &call->begin))
 		return "what made it has timers: they can be anybody's";
 	if (works_for_itself(unit_of_thread(stitch_processes(s), &call->begin)))
-		return "what made it serves requests, and has none now";
+		return "what made it serves requests and has none now, or works for nobody at "
+		       "times";
 	if (others_know(s, &call->begin))
 		return "it is known what runs: other layers tell whose it is";
 	if (stitch_unsettled(s, call->begin.pid, call->begin.time_ns))
@@ -79,7 +93,8 @@ static void call_begins(struct stitch *s, struct node *call)
 {
 	struct process_requests *p = process_of(stitch_processes(s), call->begin.pid);
 
-	call->after = !p || !p->open_count;
+	if (!p || !p->open_count)
+		note_alone(s, call);
 	if (!why(s, call))
 		link_propose(call, LAYER_exclusive, LIST_ENTRY(p->open.next, struct node, open),
 			     p->opened);

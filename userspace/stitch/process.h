@@ -20,12 +20,12 @@ struct replies {
 struct process_requests {
 	uint32_t pid;
 	uint32_t open_count;
-	bool resumes;    /* its loops tell whom a read has made go on */
+	bool resumes; /* its loops tell whom a read has made go on */
 	struct replies replies[REPLIES_PORTS];
 	uint64_t opened; /* requests ever opened: tells whether another one came in between */
-	struct segments *segments; /* segment.c's own; NULL: none */
+	struct segments *segments;  /* segment.c's own; NULL: none */
 	struct wait_places *places; /* completion.c's own; NULL: none */
-	struct list open;          /* oldest first */
+	struct list open;           /* oldest first */
 	struct list held; /* ended calls that an open request may still claim, in the order of their
 			     end */
 };
@@ -36,6 +36,7 @@ struct unit_requests {
 	bool shared;         /* had two requests open at once: the thread says nothing any more */
 	bool recent;         /* asked for since units were last forgotten */
 	bool hosts;          /* a thread that serves requests with coroutines: says little itself */
+	bool alone;          /* has called while no request was open, or beyond its end */
 	uint32_t generation; /* of what goes by this id: an address is used again */
 	struct node *only;   /* the open one, when open_count is 1 */
 	uint64_t answered_ns; /* when it last wrote an answer */
