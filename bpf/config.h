@@ -28,6 +28,7 @@ enum recipe_base {
 	RECIPE_THREAD = 1,   /* the thread pointer: fs on x86-64, tpidr_el0 on arm64 */
 	RECIPE_ABSOLUTE = 2, /* `address` */
 	RECIPE_FOLLOWED = 3, /* none: uprobes tell it (maps.bpf.h, threads_followed) */
+	RECIPE_PENDING = 4,  /* user space has not looked yet: nobody knows what runs */
 	RECIPE_EPOLL = 8, /* what the process told epoll of the socket that is used (epoll.bpf.h) */
 };
 

@@ -28,6 +28,7 @@ struct process {
 	uint32_t pid;
 	uint64_t since_ns, next_ns; /* next_ns 0: there is nothing more to find */
 	struct recipe told;         /* the kernel knows it */
+	bool looked;                /* it knows whether there is one */
 };
 
 struct file_key {
@@ -259,6 +260,9 @@ void recipes_tick(struct recipes *r, uint64_t now_ns)
 			bool over = look_at_process(r, p, now_ns) || age > LOOK_UNTIL_NS;
 
 			looks++;
+			if (!p->looked && !p->told.base)
+				tell_kernel(r, p->pid, &p->told);
+			p->looked = true;
 			p->next_ns =
 				over ? 0 : now_ns + (age > LOOK_FIRST_NS ? age : LOOK_FIRST_NS);
 		}

@@ -24,7 +24,7 @@ struct process {
 	uint32_t pid, parent;
 	struct resource *resource; /* NULL: not asked for yet */
 	uint64_t gone_ns;          /* 0: alive */
-	uint64_t found_ns;         /* it ran already when it became a target; 0: seen from its start */
+	uint64_t found_ns; /* it ran already when it became a target; 0: seen from its start */
 };
 
 struct targets {
@@ -113,7 +113,9 @@ static bool process_is_gone(uint32_t pid)
 /* -EEXIST: was known, its children are too. */
 static int add_one(struct targets *t, uint32_t pid, uint32_t parent)
 {
-	struct target_value value = { 0 };
+	/* Until recipe.c has looked: its threads may carry what runs. */
+	struct target_value value = { .recipe = { .base = RECIPE_PENDING,
+						  .flags = RECIPE_NOT_THREADS } };
 	struct process *known = map_find(&t->processes, &pid);
 
 	if (known && !known->gone_ns)
