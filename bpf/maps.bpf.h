@@ -91,8 +91,10 @@ struct followed {
 	/* Of the microtasks that run in a row: */
 	__u8 reaction; /* the last one was seen to begin */
 	__u8 mixed;    /* they were of several contexts, or of unknown ones */
-	__u8 pad[5];
+	__u8 inherited; /* `current` is theirs, of what they have put off; but timers are due, too */
+	__u8 pad[4];
 	__u64 batch; /* the one that all were of so far; 0: none has run */
+	__u64 batch_from, batch_to; /* numbers (below) given while they ran: after, up to */
 	__u64 read; /* the unit of a read that has made no microtask run yet; 0: none */
 	struct event_resumed resumed; /* being built */
 	/*

@@ -15,6 +15,20 @@ static __always_inline __u64 thread_pointer(struct task_struct *task)
 #endif
 }
 
+/*
+ * Between timers that are due together the loop runs microtasks and what these have put off: what runs then is
+ * theirs by its number, or it is the next timer's callback, which is anybody's.
+ */
+static __always_inline bool followed_inherits(const struct followed *f)
+{
+	__u64 number = 0;
+
+	if (!f->inherited)
+		return true;
+	bpf_probe_read_user(&number, sizeof(number), (void *)f->numbers_at);
+	return number > f->batch_from && number <= f->batch_to;
+}
+
 /* What runs on an event loop that is followed: what is read begins something new. */
 static __always_inline __u64 followed_unit(int direction)
 {
@@ -23,9 +37,11 @@ static __always_inline __u64 followed_unit(int direction)
 
 	if (!f)
 		return 0;
-	if (direction == EVENT_IN)
+	if (direction == EVENT_IN) {
 		f->read = f->current = bpf_ktime_get_ns() << 8 | (thread & 0xff);
-	return f->current;
+		f->inherited = 0;
+	}
+	return followed_inherits(f) ? f->current : 0;
 }
 
 #define RECIPE_LIST_MAX 8

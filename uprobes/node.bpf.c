@@ -32,6 +32,7 @@ static __always_inline void begins(struct followed *f, __u32 numbered)
 {
 	note_numbers(f);
 	f->current = f->read = 0;
+	f->inherited = 0;
 	f->numbered = numbered;
 }
 
@@ -96,6 +97,7 @@ int on_microtasks(struct pt_regs *ctx)
 		f->batch = 0;
 		f->mixed = 0;
 		f->reaction = 1; /* nothing has run before the first */
+		f->batch_from = last_number(f);
 	}
 	return 0;
 }
@@ -226,7 +228,9 @@ static __always_inline int between_microtasks(struct pt_regs *ctx, __u32 handler
 		f->mixed = 1;
 	f->reaction = 0;
 	note_numbers(f);
-	f->current = IS_ZERO(ctx) && !f->mixed ? f->batch : 0;
+	f->current = IS_ZERO(ctx) && !f->mixed && (!f->numbered || f->numbers_at) ? f->batch : 0;
+	f->inherited = f->current && f->numbered;
+	f->batch_to = last_number(f);
 	if (f->read && handler && !IS_ZERO(ctx))
 		resumed_tell(QUEUE(ctx), handler, closure_context);
 	return 0;
@@ -337,6 +341,7 @@ static __always_inline int runs(struct pt_regs *ctx, __u32 closure_context)
 	context = take(f, object_of(handler, RESULT_RUN(ctx), closure_context));
 	note_numbers(f);
 	f->current = context_of(f, handler, context);
+	f->inherited = 0;
 	f->reaction = 1;
 	if (!f->current || (f->batch && f->batch != f->current))
 		f->mixed = 1;

@@ -74,7 +74,7 @@ static __always_inline struct followed *follow(void)
 /* What runs is about to change: the numbers given since the last time are its. */
 static __always_inline void note_numbers(struct followed *f)
 {
-	__u64 last = 0;
+	__u64 last = 0, owner = f->inherited ? 0 : f->current;
 	__u32 i = (f->number_count - 1) & (FOLLOWED_IDS - 1);
 
 	if (!f->numbers_at)
@@ -82,10 +82,19 @@ static __always_inline void note_numbers(struct followed *f)
 	bpf_probe_read_user(&last, sizeof(last), (void *)(f->numbers_at + NUMBER_LAST));
 	if (last == f->number_last)
 		return;
-	if (!f->number_count || f->number_owner[i] != f->current)
+	if (!f->number_count || f->number_owner[i] != owner)
 		i = f->number_count++ & (FOLLOWED_IDS - 1);
 	f->number_to[i] = f->number_last = last;
-	f->number_owner[i] = f->current;
+	f->number_owner[i] = owner;
+}
+
+static __always_inline __u64 last_number(const struct followed *f)
+{
+	__u64 last = 0;
+
+	if (f->numbers_at)
+		bpf_probe_read_user(&last, sizeof(last), (void *)(f->numbers_at + NUMBER_LAST));
+	return last;
 }
 
 /* Whoever was given this number; 0: not known. */
@@ -115,8 +124,8 @@ __attribute__((noinline)) int current_find(void)
 
 	if (!f)
 		return 0;
-	f->storing = f->current;
-	if (f->current || !f->numbered || !f->numbers_at)
+	f->storing = followed_inherits(f) ? f->current : 0;
+	if (f->storing || !f->numbered || !f->numbers_at)
 		return 0;
 	note_numbers(f);
 	bpf_probe_read_user(&number, sizeof(number), (void *)f->numbers_at);
