@@ -72,6 +72,19 @@ struct attach {
 	uint64_t next_ns;
 };
 
+/* One that is refused is not hidden by others that are not. */
+static void note_loaded(struct hook_table *hooks, const struct uprobe_target *target, int err)
+{
+	enum hook hook = target->per_process ? HOOK_RUNTIME : HOOK_TLS;
+	char reason[sizeof(hooks->hooks[0].reason)];
+
+	if (hooks->hooks[hook].state == HOOK_UNAVAILABLE)
+		return;
+	snprintf(reason, sizeof(reason), "%s: %s", target->name,
+		 object_last_log()[0] ? object_last_log() : error_name(err));
+	hook_set(hooks, hook, err ? HOOK_UNAVAILABLE : HOOK_AVAILABLE, err ? reason : "");
+}
+
 struct attach *attach_new(struct bpf_object *owner, const struct config *config, bool runtimes,
 			  struct hook_table *hooks)
 {
@@ -89,14 +102,7 @@ struct attach *attach_new(struct bpf_object *owner, const struct config *config,
 		if (uprobe_targets[i]->per_process && !runtimes)
 			continue;
 		err = probes_load(uprobe_targets[i], owner, config, &a->objects[i]);
-		if (uprobe_targets[i]->per_process)
-			hook_set(hooks, HOOK_RUNTIME, err ? HOOK_UNAVAILABLE : HOOK_AVAILABLE,
-				 err ? error_name(err) : "");
-		else
-			hook_set(hooks, HOOK_TLS, err ? HOOK_UNAVAILABLE : HOOK_AVAILABLE,
-				 !err                   ? ""
-				 : object_last_log()[0] ? object_last_log()
-							: error_name(err));
+		note_loaded(hooks, uprobe_targets[i], err);
 	}
 	return a;
 }
