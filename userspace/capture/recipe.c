@@ -20,6 +20,7 @@
 #define FILES_MAX 16384
 #define MAPS_LEN_MAX (8u << 20)
 #define LOOKS_PER_TICK 16
+#define LOOKS_AT_START 1024            /* what was not looked at has no parents */
 #define LOOK_FIRST_NS (20 * NS_PER_MS) /* after an exec; then when it is twice as old */
 #define LOOK_UNTIL_NS (60 * NS_PER_SECOND)
 #define FORGET_NS (60 * NS_PER_SECOND) /* files that are no runtime: inodes are given away */
@@ -226,26 +227,7 @@ void recipes_add(struct recipes *r, uint32_t pid, uint64_t now_ns)
 		schedule(r, pid, now_ns, now_ns + LOOK_FIRST_NS);
 }
 
-void recipes_add_new(struct recipes *r, const struct targets *targets, uint64_t now_ns)
-{
-	size_t at = 0;
-	uint32_t pid;
-
-	if (!r)
-		return;
-	while ((pid = targets_next(targets, &at)))
-		if (!map_find(&r->processes, &pid))
-			schedule(r, pid, now_ns, now_ns);
-	recipes_tick(r, now_ns);
-}
-
-void recipes_remove(struct recipes *r, uint32_t pid)
-{
-	if (r)
-		memory_free(map_remove(&r->processes, &pid));
-}
-
-void recipes_tick(struct recipes *r, uint64_t now_ns)
+static void tick(struct recipes *r, uint64_t now_ns, uint32_t looks_max)
 {
 	uint64_t next = now_ns + LOOK_UNTIL_NS;
 	struct process *p;
@@ -255,7 +237,7 @@ void recipes_tick(struct recipes *r, uint64_t now_ns)
 	if (!r || !r->next_ns || now_ns < r->next_ns)
 		return;
 	while ((p = map_next(&r->processes, &at))) {
-		if (p->next_ns && p->next_ns <= now_ns && looks < LOOKS_PER_TICK) {
+		if (p->next_ns && p->next_ns <= now_ns && looks < looks_max) {
 			uint64_t age = now_ns - p->since_ns;
 			bool over = look_at_process(r, p, now_ns) || age > LOOK_UNTIL_NS;
 
@@ -270,4 +252,28 @@ void recipes_tick(struct recipes *r, uint64_t now_ns)
 			next = p->next_ns;
 	}
 	r->next_ns = next;
+}
+
+void recipes_add_new(struct recipes *r, const struct targets *targets, uint64_t now_ns)
+{
+	size_t at = 0;
+	uint32_t pid;
+
+	if (!r)
+		return;
+	while ((pid = targets_next(targets, &at)))
+		if (!map_find(&r->processes, &pid))
+			schedule(r, pid, now_ns, now_ns);
+	tick(r, now_ns, LOOKS_AT_START);
+}
+
+void recipes_remove(struct recipes *r, uint32_t pid)
+{
+	if (r)
+		memory_free(map_remove(&r->processes, &pid));
+}
+
+void recipes_tick(struct recipes *r, uint64_t now_ns)
+{
+	tick(r, now_ns, LOOKS_PER_TICK);
 }
