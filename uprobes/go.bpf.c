@@ -4,7 +4,7 @@
  * running goroutine's struct g (Go's ABIInternal; what is older than 1.17 has no recipe). Nothing
  * is sent from here: births wait in a map until the goroutine moves bytes.
  */
-#include "bpf/recipe.bpf.h"
+#include "uprobes/user.bpf.h"
 
 #define G_START 64 /* sched.pc: where it will begin */
 #define G_STACK_END 8
@@ -23,28 +23,12 @@ struct {
 	__type(value, struct birth);
 } requests SEC(".maps");
 
-static __always_inline __u64 word_at(__u64 address)
-{
-	__u64 value = 0;
-
-	bpf_probe_read_user(&value, sizeof(value), (void *)address);
-	return value;
-}
-
 /* 0: none, or a version that is not known. */
 static __always_inline __u64 goid_of(const struct target_value *target, __u64 g)
 {
 	if (!g || target->recipe.steps != 2 || !(target->recipe.flags & RECIPE_NOT_THREADS))
 		return 0;
 	return word_at(g + (__s64)target->recipe.offset[1]);
-}
-
-static __always_inline struct unit_key key_of(__u64 unit)
-{
-	struct unit_key key = { .unit = unit };
-
-	key.pid = bpf_get_current_pid_tgid() >> 32;
-	return key;
 }
 
 /* newproc's call of runqput(p, g, true): on the thread's own stack, while newproc's caller is

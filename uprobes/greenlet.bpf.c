@@ -4,7 +4,7 @@
  * frames), so who made it waits for the thread that begins to run it: what moves bytes there, or is
  * about to switch, before anything else has switched, is that greenlet.
  */
-#include "bpf/recipe.bpf.h"
+#include "uprobes/user.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -14,14 +14,6 @@ struct {
 	__type(key, struct unit_key); /* the UserGreenlet */
 	__type(value, struct birth);
 } greenlets SEC(".maps");
-
-static __always_inline struct unit_key key_of(__u64 greenlet)
-{
-	struct unit_key key = { .unit = greenlet };
-
-	key.pid = bpf_get_current_pid_tgid() >> 32;
-	return key;
-}
 
 static __always_inline bool told_apart(void)
 {

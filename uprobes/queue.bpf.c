@@ -8,7 +8,7 @@
  *   PyObject       0: counters   8 (24 without a GIL; recipe.address): its type, where an object's
  * own begins PyTypeObject   8 after that: an object of variable size, and 8 more: name
  */
-#include "bpf/recipe.bpf.h"
+#include "uprobes/user.bpf.h"
 
 #define OB_TYPE 8
 #define TYPE_NAME 16
@@ -21,14 +21,6 @@ struct {
 	__type(key, struct unit_key); /* the item */
 	__type(value, struct birth);
 } items SEC(".maps");
-
-static __always_inline __u64 word_at(__u64 address)
-{
-	__u64 value = 0;
-
-	bpf_probe_read_user(&value, sizeof(value), (void *)address);
-	return value;
-}
 
 static __always_inline bool is_work(const struct target_value *target, __u64 item)
 {
@@ -43,14 +35,6 @@ static __always_inline bool is_work(const struct target_value *target, __u64 ite
 		if (name[i] != wanted[i])
 			return false;
 	return true;
-}
-
-static __always_inline struct unit_key key_of(__u64 item)
-{
-	struct unit_key key = { .unit = item };
-
-	key.pid = bpf_get_current_pid_tgid() >> 32;
-	return key;
 }
 
 /* (self, PyObject *const *arguments, ...) */

@@ -6,7 +6,7 @@
  *   Header   0: state   8: next in a queue   16: vtable          tokio/src/runtime/task/core.rs
  *   Vtable   72: offset of the id from the header                tokio/src/runtime/task/raw.rs
  */
-#include "bpf/recipe.bpf.h"
+#include "uprobes/user.bpf.h"
 
 #define HEADER_VTABLE 16
 #define VTABLE_ID 72 /* since 1.22, behind seven functions and two other offsets */
@@ -16,14 +16,6 @@
 char LICENSE[] SEC("license") = "GPL";
 
 #if defined(__TARGET_ARCH_x86)
-
-static __always_inline __u64 word_at(__u64 address)
-{
-	__u64 value = 0;
-
-	bpf_probe_read_user(&value, sizeof(value), (void *)address);
-	return value;
-}
 
 /* As recipe.bpf.h tells it when the task runs; 0: nothing is known of this program's. */
 static __always_inline __u64 unit_of(const struct target_value *target, __u64 id)

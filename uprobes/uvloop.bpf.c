@@ -6,7 +6,7 @@
  *   UVStream   24: its handle, a uv_stream_t
  *   handle     0: the UVStream again (data)   16: type   184: descriptor (libuv 1.x on Linux)
  */
-#include "bpf/recipe.bpf.h"
+#include "uprobes/user.bpf.h"
 
 #include "bpf/buffer.bpf.h"
 
@@ -17,14 +17,6 @@
 #define UV_TCP 12
 
 char LICENSE[] SEC("license") = "GPL";
-
-static __always_inline __u64 word_at(__u64 address)
-{
-	__u64 value = 0;
-
-	bpf_probe_read_user(&value, sizeof(value), (void *)address);
-	return value;
-}
 
 /* The stream's socket, 0 when it is none. */
 static __always_inline __u64 socket_of(struct task_struct *task, __u64 stream)
