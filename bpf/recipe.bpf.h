@@ -146,15 +146,14 @@ static __always_inline __u64 recipe_unit(struct task_struct *task, int direction
 }
 
 /* What had these bytes written, when it was not what runs now: an event loop writes them for it. */
-static __always_inline __u64 handover_take(__u64 socket)
+static __always_inline void handover_take(__u64 socket, __u64 *unit)
 {
-	__u64 *handed = bpf_map_lookup_elem(&handovers, &socket), unit;
+	__u64 *handed = bpf_map_lookup_elem(&handovers, &socket);
 
 	if (!handed)
-		return 0;
-	unit = *handed;
+		return;
+	*unit = *handed;
 	bpf_map_delete_elem(&handovers, &socket);
-	return unit;
 }
 
 /* The same with nothing read or written. */

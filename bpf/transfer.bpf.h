@@ -325,8 +325,8 @@ static __always_inline void event_begin(struct scratch *s, const struct socket_s
 	s->event.direction = (__u8)direction;
 	s->event.flags = flags;
 	s->event.unit = recipe_unit(task, direction, &s->event.flags);
-	if (!s->event.unit && direction == EVENT_OUT)
-		s->event.unit = handover_take(state->inode);
+	if (direction == EVENT_OUT)
+		handover_take(state->inode, &s->event.unit);
 	if (s->event.flags & EVENT_NOT_THREADS)
 		births_tell(s->event.unit, s->event.header.time_ns);
 	if (s->event.flags & EVENT_WAKES)

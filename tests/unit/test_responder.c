@@ -138,6 +138,23 @@ static void test_event_loop(void **state)
 	assert_parent(start, -1, PARENT_NONE);
 }
 
+/* The same with a context of its own while it writes, which has read nothing. */
+static void test_event_loop_context(void **state)
+{
+	uint64_t first, second;
+
+	(void)state;
+	open_two(main_thread);
+	first = end_move(&cache[0], DIRECTION_OUT, REDIS_GET, 0, task_a);
+	second = end_move(&cache[1], DIRECTION_OUT, REDIS_GET, 0, task_a);
+	end_move(&one, DIRECTION_OUT, HTTP_OK, 0, task_a);
+	end_move(&cache[0], DIRECTION_IN, REDIS_VALUE, 0, main_thread);
+	end_move(&cache[1], DIRECTION_IN, REDIS_VALUE, 0, main_thread);
+	end_move(&two, DIRECTION_OUT, HTTP_OK, 0, task_a);
+	assert_parent(first, -1, PARENT_NONE);
+	assert_parent(second, -1, PARENT_NONE);
+}
+
 /* One thread reads, another works and answers. */
 static void test_worker_thread(void **state)
 {
@@ -336,6 +353,7 @@ int main(void)
 		TEST(test_keep_alive),
 		TEST(test_open_call),
 		TEST(test_event_loop),
+		TEST(test_event_loop_context),
 		TEST(test_worker_thread),
 		TEST(test_context_owns),
 		TEST(test_given_up),

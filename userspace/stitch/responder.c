@@ -97,6 +97,25 @@ static struct unit_requests *eldest(struct unit_requests *u, uint64_t read_ns)
 	return u;
 }
 
+/*
+ * An event loop's own context, where one is current while it writes what others have given it: it
+ * writes answers while several calls are under way, or to requests that were open at once.
+ */
+static bool writes_for_others(const struct unit_requests *u, const struct answer *a)
+{
+	const struct list *at;
+	int under_way = 0;
+
+	if (u->answered_ns > a->request->read.time_ns)
+		return true;
+	for (at = u->calls.next; at != &u->calls; at = at->next) {
+		const struct node *call = LIST_ENTRY(at, struct node, made);
+
+		under_way += !call->ended && call->begin.time_ns < a->until_ns;
+	}
+	return under_way > 1;
+}
+
 static void request_answered(struct stitch *s, struct node *request, const struct mark *mark)
 {
 	struct unit_requests *u = worker_of(s, mark);
@@ -104,6 +123,9 @@ static void request_answered(struct stitch *s, struct node *request, const struc
 
 	if (!u)
 		return;
+	if (!u->served && mark->unit && !mark->not_threads && !mark->nested &&
+	    writes_for_others(u, &a))
+		u->shared = true;
 	if (u->answered_ns > a.since_ns)
 		a.since_ns = u->answered_ns;
 	u->answered_ns = mark->time_ns;

@@ -3,10 +3,9 @@
 import os
 
 import fetch
-from matrix import APPS, Program
+from matrix import APPS, HERE, Program
 
-MAIN = "17"
-SUITES = {"21": "trixie", "25": "trixie"}
+MAIN, OTHERS = "17", ("21", "25")
 TOMCAT, PLAIN = (os.path.join(APPS, name) for name in ("java", "java_virtual"))
 JARS = os.path.join(TOMCAT, "jars.txt")
 CENTRAL = "https://repo1.maven.org/maven2/"
@@ -36,8 +35,8 @@ def java(version):
     """The words that run it."""
     if version == MAIN:
         return [fetch.program("java"), *HEAP]
-    words = fetch.suite(SUITES[version], f"openjdk-{version}-jre-headless")
-    return [*words, f"/usr/lib/jvm/java-{version}-openjdk-amd64/bin/java", *HEAP]
+    home = fetch.run([os.path.join(HERE, "fetch_jdk"), version]).strip()
+    return [os.path.join(home, "bin/java"), *HEAP]
 
 
 def tomcat(pattern, version=MAIN, **options):
@@ -90,7 +89,7 @@ def main_programs():
 
 def other_programs():
     some = {"at_once": (10, 64), "pools": (3,)}
-    for version in SUITES:
+    for version in OTHERS:
         yield tomcat("jedis sequence", version, **some)
         yield tomcat("jedis executor", version, **some)
         yield tomcat("jedis completable", version, **some)
