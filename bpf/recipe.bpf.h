@@ -152,7 +152,8 @@ static __always_inline void handover_take(__u64 socket, __u64 *unit)
 
 	if (!handed)
 		return;
-	*unit = *handed;
+	if (*handed) /* else what writes at once is still what runs */
+		*unit = *handed;
 	bpf_map_delete_elem(&handovers, &socket);
 }
 
